@@ -1,0 +1,1 @@
+"""What every layer leans on: random numbers, argument checks, whole-file writes, progress."""

@@ -1,0 +1,34 @@
+"""Seeds: one convention for the whole package."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+
+Seed: TypeAlias = int | np.random.Generator | None
+
+
+def as_generator(seed: Seed) -> np.random.Generator:
+    """Turns a seed into a NumPy generator; a generator is passed through.
+
+    Args:
+        seed: a non-negative integer, a generator (used as it is, and advanced), or None for
+            entropy from the operating system.
+
+    Raises:
+        TypeError: ``seed`` is neither an integer, a generator nor None.
+        ValueError: ``seed`` is negative.
+    """
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
+        raise TypeError(f"seed must be an integer, a numpy.random.Generator or None, got {seed!r}.")
+    if seed is not None and seed < 0:
+        raise ValueError(f"seed must be >= 0, got {seed}.")
+    return np.random.default_rng(seed)
+
+
+def draw_seed(rng: np.random.Generator) -> int:
+    """Draws a 31-bit seed for a simulator that wants a plain integer."""
+    return int(rng.integers(0, 2**31 - 1))
