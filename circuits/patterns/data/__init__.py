@@ -1,0 +1,1 @@
+"""Data files of the bundled pattern sets (see :mod:`qhopfield.circuits.patterns.sets`)."""
