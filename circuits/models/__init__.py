@@ -5,6 +5,7 @@ from __future__ import annotations
 from .base import ClassicalRecall, FieldTracker, Model, complete
 from .dense import DenseAssociativeMemory
 from .hopfield import Hopfield
+from .modern import ModernConvergence, ModernHopfield
 from .rules import hebb, projection, storkey
 from .schedule import Order, check_order, draw_schedule
 from .separation import Exponential, Polynomial, RectifiedPolynomial, SeparationFunction
@@ -16,6 +17,8 @@ __all__ = [
     "FieldTracker",
     "Hopfield",
     "Model",
+    "ModernConvergence",
+    "ModernHopfield",
     "Order",
     "Polynomial",
     "RectifiedPolynomial",

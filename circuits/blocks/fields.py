@@ -1,0 +1,268 @@
+"""Loading a local field: the one step in which a circuit reads the other neurons.
+
+Every loader offers the same two verbs.  ``rotate`` turns an ancilla by
+``R_y(2 phi)`` with ``phi = pi/4 - gain * h`` (so that |0>, spin +1, is the likelier the larger h);
+``accumulate`` adds the integer field to a register in Fourier form.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.circuit import Clbit, Parameter, ParameterExpression, Qubit
+
+from ..models import DenseAssociativeMemory, Hopfield
+from .arithmetic import (
+    add_constant,
+    add_if,
+    fourier,
+    inverse_fourier,
+    multiplexed_phase,
+    multiplexed_ry,
+    open_register,
+)
+from .integers import RegisterSum
+
+
+class FieldLoader(ABC):
+    """One neuron's local field, ready to be loaded into a circuit."""
+
+    @abstractmethod
+    def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
+        """Turns ``target`` by ``R_y(2 phi)``, ``phi = pi/4 - gain * h``, or back by the inverse."""
+
+    @abstractmethod
+    def accumulate(
+        self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
+    ) -> None:
+        """Adds the integer field to a register in Fourier form, or takes it off again."""
+
+
+class QuadraticField(FieldLoader):
+    """The field ``sum_j W_ij s_j + b_i`` of a Hopfield network whose neurons are qubits.
+
+    All synapse rotations ``exp(-i gain W_ij Z_j Y_a)`` are RZZ gates between two one-qubit changes
+    of basis on the ancilla: one two-qubit gate a synapse, the least any circuit can do.
+
+    Args:
+        model: the network.
+        neuron: the neuron i whose field is loaded.
+        gain: angle in radians per unit of field.
+        neurons: N qubits, neuron j on ``neurons[j]``.
+        integers: what a threshold neuron's register adds up, if there is one.
+
+    Source: Cao et al. 2017, arXiv:1711.11240; the RZZ form is this package's.
+    """
+
+    def __init__(
+        self,
+        model: Hopfield,
+        neuron: int,
+        gain: float,
+        neurons: Sequence[Qubit],
+        integers: RegisterSum | None = None,
+    ) -> None:
+        self._turns = -2.0 * gain * model.weights[neuron]
+        self._offset = math.pi / 2.0 - 2.0 * gain * float(model.bias[neuron])
+        self._neurons = neurons
+        self._integers = integers
+
+    def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
+        """See :meth:`FieldLoader.rotate`."""
+        sign = -1.0 if inverse else 1.0
+        synapses = np.flatnonzero(self._turns)
+        if synapses.size:
+            circuit.sdg(target)
+            circuit.h(target)
+            for j in synapses.tolist():
+                circuit.rzz(sign * float(self._turns[j]), self._neurons[j], target)
+            circuit.h(target)
+            circuit.s(target)
+        circuit.ry(sign * self._offset, target)
+
+    def accumulate(
+        self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
+    ) -> None:
+        """See :meth:`FieldLoader.accumulate`."""
+        integers = _require_integers(self._integers)
+        sign = -1 if inverse else 1
+        add_constant(circuit, register, float(sign * integers.constant))
+        for j in np.flatnonzero(integers.coefficients).tolist():
+            add_if(circuit, self._neurons[j], register, sign * int(integers.coefficients[j]))
+
+
+class DenseField(FieldLoader):
+    """The field of a dense associative memory whose neurons are qubits.
+
+    Pattern by pattern, a distance register counts the neurons that disagree with it, a multiplexed
+    rotation turns the ancilla by that pattern's share of the field, and the register moves on to
+    the next pattern by adding only what differs.
+
+    Args:
+        model: the memory.
+        neuron: the neuron i whose field is loaded.
+        gain: angle in radians per unit of field.
+        neurons: N qubits, neuron j on ``neurons[j]``.
+        distance: the distance register, :func:`distance_width` qubits in |0>, left in |0>.
+        integers: what a threshold neuron's register adds up, if there is one.
+    """
+
+    def __init__(
+        self,
+        model: DenseAssociativeMemory,
+        neuron: int,
+        gain: float,
+        neurons: Sequence[Qubit],
+        distance: Sequence[Qubit],
+        integers: RegisterSum | None = None,
+    ) -> None:
+        num_neurons = model.num_neurons
+        self._patterns = np.asarray(model.patterns)
+        distances = np.arange(num_neurons)
+        half = model.separation.difference(num_neurons - 1.0 - 2.0 * distances) / 2.0
+        share = self._patterns[:, neuron].astype(float)[:, None] * half[None, :]
+        self._turns = np.zeros((len(self._patterns), 2 ** len(distance)))
+        self._turns[:, :num_neurons] = -2.0 * gain * share
+        self._neuron = neuron
+        self._neurons = neurons
+        self._distance = distance
+        self._integers = integers
+
+    def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
+        """See :meth:`FieldLoader.rotate`."""
+        sign = -1.0 if inverse else 1.0
+        for index in self._visit(circuit):
+            multiplexed_ry(circuit, self._distance, target, sign * self._turns[index])
+        circuit.ry(sign * math.pi / 2.0, target)
+
+    def accumulate(
+        self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
+    ) -> None:
+        """See :meth:`FieldLoader.accumulate`."""
+        integers = _require_integers(self._integers)
+        sign = -1 if inverse else 1
+        add_constant(circuit, register, float(sign * integers.constant))
+        if integers.coefficients[self._neuron]:
+            own = sign * int(integers.coefficients[self._neuron])
+            add_if(circuit, self._neurons[self._neuron], register, own)
+        assert integers.tables is not None  # RegisterSum of a dense model
+        tables = np.zeros((len(self._patterns), 2 ** len(self._distance)), dtype=np.int64)
+        tables[:, : integers.tables.shape[1]] = integers.tables
+        for index in self._visit(circuit):
+            multiplexed_phase(circuit, self._distance, register, sign * tables[index])
+
+    def _visit(self, circuit: QuantumCircuit) -> Iterator[int]:
+        """Yields pattern after pattern while the register holds the distance to it."""
+        open_register(circuit, self._distance)
+        previous: int | None = None
+        for index in range(len(self._patterns)):
+            self._move(circuit, previous, index)
+            inverse_fourier(circuit, self._distance)
+            yield index
+            fourier(circuit, self._distance)
+            previous = index
+        self._move(circuit, previous, None)
+        open_register(circuit, self._distance)
+
+    def _move(self, circuit: QuantumCircuit, before: int | None, after: int | None) -> None:
+        """Adds, in Fourier form, the distance to one pattern minus the distance to another.
+
+        A neuron with bit x disagrees with a pattern's +1 where x = 1 and with its -1 where x = 0,
+        that is ``x`` or ``1 - x``.
+        """
+        slope = np.zeros(len(self._neurons), dtype=int)
+        constant = 0
+        for index, sign in ((after, 1), (before, -1)):
+            if index is not None:
+                others = np.delete(self._patterns[index], self._neuron)
+                constant += sign * int(np.count_nonzero(others < 0))
+                slope += sign * self._patterns[index]
+        slope[self._neuron] = 0
+        add_constant(circuit, self._distance, float(constant))
+        for j in np.flatnonzero(slope).tolist():
+            add_if(circuit, self._neurons[j], self._distance, float(slope[j]))
+
+
+class ClassicalField(FieldLoader):
+    """A field known before the circuit runs, entering as one circuit parameter.
+
+    Args:
+        value: the angle phi in radians for rotations, the register's value for a threshold neuron.
+    """
+
+    def __init__(self, value: Parameter) -> None:
+        self._value = value
+
+    def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
+        """See :meth:`FieldLoader.rotate`."""
+        angle: ParameterExpression = -2.0 * self._value if inverse else 2.0 * self._value
+        circuit.ry(angle, target)
+
+    def accumulate(
+        self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
+    ) -> None:
+        """See :meth:`FieldLoader.accumulate`."""
+        add_constant(circuit, register, -1.0 * self._value if inverse else 1.0 * self._value)
+
+
+class ConditionalField(FieldLoader):
+    """The field of a Hopfield network whose neurons are classical bits of the same circuit.
+
+    Every synapse is one rotation that is applied if its bit is 1 (dynamic circuit, feed-forward).
+
+    Args:
+        model: the network.
+        neuron: the neuron i whose field is loaded.
+        gain: angle in radians per unit of field.
+        bits: N classical bits, neuron j in ``bits[j]``.
+        integers: what a threshold neuron's register adds up, if there is one.
+    """
+
+    def __init__(
+        self,
+        model: Hopfield,
+        neuron: int,
+        gain: float,
+        bits: Sequence[Clbit],
+        integers: RegisterSum | None = None,
+    ) -> None:
+        row = model.weights[neuron]
+        # With every bit 0 (spin +1) the angle is this; a bit of 1 turns its synapse around.
+        self._angle = math.pi / 2.0 - 2.0 * gain * float(row.sum() + model.bias[neuron])
+        self._steps = 4.0 * gain * row
+        self._bits = bits
+        self._integers = integers
+
+    def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
+        """See :meth:`FieldLoader.rotate`."""
+        sign = -1.0 if inverse else 1.0
+        circuit.ry(sign * self._angle, target)
+        for j in np.flatnonzero(self._steps).tolist():
+            with circuit.if_test((self._bits[j], 1)):
+                circuit.ry(sign * float(self._steps[j]), target)
+
+    def accumulate(
+        self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
+    ) -> None:
+        """See :meth:`FieldLoader.accumulate`."""
+        integers = _require_integers(self._integers)
+        sign = -1 if inverse else 1
+        add_constant(circuit, register, float(sign * integers.constant))
+        for j in np.flatnonzero(integers.coefficients).tolist():
+            with circuit.if_test((self._bits[j], 1)):
+                add_constant(circuit, register, float(sign * int(integers.coefficients[j])))
+
+
+def distance_width(num_neurons: int) -> int:
+    """Qubits that count the disagreements of the other N - 1 neurons: 0..N-1."""
+    return (num_neurons - 1).bit_length()
+
+
+def _require_integers(integers: RegisterSum | None) -> RegisterSum:
+    if integers is None:
+        raise ValueError("This field was made without integers, which a register sum needs.")
+    return integers

@@ -1,0 +1,82 @@
+"""Closed forms: what every circuit of this package must do, exactly.
+
+Written once against the array API standard: NumPy arrays in, NumPy arrays out; torch tensors in,
+torch tensors out.  :mod:`.neuron` holds the quantum neuron, :mod:`.memory` the filtered
+superposition memory.
+"""
+
+from __future__ import annotations
+
+from .memory import (
+    amplified,
+    best_rounds,
+    combine_shards,
+    covariance,
+    covariance_gradient,
+    distance_distribution,
+    distances,
+    exp_acceptance,
+    exp_acceptances,
+    exponential_vote,
+    fixed_point_amplified,
+    kernel_memory,
+    product_key_logits,
+    product_key_memory,
+    random_rounds_amplified,
+    shifted_kernel,
+    shots_needed,
+    softmax_memory,
+    standard_error,
+    trugenberger_kernel,
+    vote,
+    vote_kernel,
+)
+from .neuron import (
+    Array,
+    block_probabilities,
+    block_tries,
+    inverse_temperature,
+    neuron_acceptance,
+    neuron_blocks,
+    neuron_expectation,
+    neuron_probability,
+    neuron_rotations,
+    rotation_probability,
+    safe_gain,
+)
+
+__all__ = [
+    "Array",
+    "amplified",
+    "best_rounds",
+    "block_probabilities",
+    "block_tries",
+    "combine_shards",
+    "covariance",
+    "covariance_gradient",
+    "distance_distribution",
+    "distances",
+    "exp_acceptance",
+    "exp_acceptances",
+    "exponential_vote",
+    "fixed_point_amplified",
+    "inverse_temperature",
+    "kernel_memory",
+    "neuron_acceptance",
+    "neuron_blocks",
+    "neuron_expectation",
+    "neuron_probability",
+    "neuron_rotations",
+    "product_key_logits",
+    "product_key_memory",
+    "random_rounds_amplified",
+    "rotation_probability",
+    "safe_gain",
+    "shifted_kernel",
+    "shots_needed",
+    "softmax_memory",
+    "standard_error",
+    "trugenberger_kernel",
+    "vote",
+    "vote_kernel",
+]

@@ -1,0 +1,225 @@
+"""Closed forms of the quantum neuron.
+
+Each function is written against the array API standard, so that it takes NumPy arrays or torch
+tensors and returns the same kind.  ``field`` is a local field h (half the energy that a flip
+costs), ``gain`` the angle gamma that one unit of field turns a neuron by, ``level`` the number k of
+nested repeat-until-success (RUS) blocks, k = 0 being the plain rotation.
+
+With ``p = sin^2(pi/4 + gain * h) = (1 + sin(2 gain h)) / 2`` and ``m = 2^k``::
+
+    P(+1)      = p^m / (p^m + (1 - p)^m) = sigma(2^(k+2) artanh tan(gain h))
+    <s>        = tanh(2^(k+1) artanh tan(gain h))
+    acceptance = p^m + (1 - p)^m          (every block tried once, failures thrown away)
+
+Sources: Cao, Guerreschi and Aspuru-Guzik 2017, arXiv:1711.11240, for the circuit; the closed form
+of its nested law follows from ``tan theta_k = tan^2 theta_(k-1)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from ..common.checks import check_count, check_real
+
+# The arrays of any array-API library: NumPy's here, torch's in the hybrid layers.
+Array = Any
+
+
+def rotation_probability(field: Array, gain: float) -> Array:
+    """Probability of +1 after one rotation: ``(1 + sin(2 gain h)) / 2``.
+
+    Args:
+        field: local fields, any shape.
+        gain: angle in radians per unit of field.
+
+    Returns:
+        Probabilities of the shape of ``field``.
+    """
+    xp = array_namespace(field)
+    return (1.0 + xp.sin(2.0 * gain * field)) / 2.0
+
+
+def neuron_probability(field: Array, gain: float, level: int) -> Array:
+    """Probability that a level-k neuron comes out as +1, given its local field.
+
+    Beyond ``|gain * field| = pi/4`` the response folds back, as the circuit's does.
+
+    Args:
+        field: local fields, any shape.
+        gain: angle in radians per unit of field.
+        level: number of nested RUS blocks, >= 0.
+
+    Returns:
+        Probabilities of the shape of ``field``.
+
+    Raises:
+        TypeError: ``level`` is no integer.
+        ValueError: ``level`` < 0.
+    """
+    check_count(level, "level")
+    p = rotation_probability(field, gain)
+    for _ in range(level):
+        p = _sharpen(p)
+    return p
+
+
+def neuron_expectation(field: Array, gain: float, level: int) -> Array:
+    """Mean spin of a level-k neuron, ``tanh(2^(k+1) artanh tan(gain h))``; arguments as above."""
+    return 2.0 * neuron_probability(field, gain, level) - 1.0
+
+
+def block_probabilities(field: Array, gain: float, level: int) -> list[Array]:
+    """Success probability of a block at each nesting level 1..k: ``sin^4 + cos^4`` of its angle.
+
+    Returns:
+        A list of ``level`` arrays of the shape of ``field``, innermost block first.
+
+    Raises:
+        TypeError: ``level`` is no integer.
+        ValueError: ``level`` < 0.
+    """
+    check_count(level, "level")
+    successes = []
+    p = rotation_probability(field, gain)
+    for _ in range(level):
+        successes.append(p**2 + (1.0 - p) ** 2)
+        p = _sharpen(p)
+    return successes
+
+
+def neuron_acceptance(field: Array, gain: float, level: int, attempts: int | None) -> Array:
+    """Probability that a level-k neuron ends within its bound on attempts.
+
+    A block at level l is tried at most ``attempts`` times; each try runs the level below twice and
+    counts only if both end.  ``attempts=1`` is post-selection, ``p^m + (1-p)^m``; ``None``
+    repeats until success, so the answer is 1.
+
+    Args:
+        field: local fields, any shape.
+        gain: angle in radians per unit of field.
+        level: number of nested blocks, >= 0.
+        attempts: bound on the tries of each block, >= 1, or None.
+
+    Returns:
+        Probabilities of the shape of ``field``.
+
+    Raises:
+        TypeError: a count is no integer.
+        ValueError: ``level`` < 0 or ``attempts`` < 1.
+    """
+    check_count(level, "level")
+    xp = array_namespace(field)
+    ends = xp.ones_like(rotation_probability(field, gain))
+    if attempts is None:
+        return ends
+    check_count(attempts, "attempts", minimum=1)
+    for success in block_probabilities(field, gain, level):
+        tried = ends**2
+        ends = tried * success * _geometric(tried * (1.0 - success), attempts)
+    return ends
+
+
+def block_tries(field: Array, gain: float, level: int, attempts: int | None) -> list[Array]:
+    """Mean number of tries of a block at each nesting level 1..k, in updates that end.
+
+    Without a bound it is ``1 / p_l``; with one, the mean of a truncated geometric distribution.
+
+    Returns:
+        A list of ``level`` arrays of the shape of ``field``, innermost block first.
+
+    Raises:
+        TypeError: a count is no integer.
+        ValueError: ``level`` < 0 or ``attempts`` < 1.
+    """
+    if attempts is not None:
+        check_count(attempts, "attempts", minimum=1)
+    xp = array_namespace(field)
+    ends = xp.ones_like(rotation_probability(field, gain))
+    means = []
+    for success in block_probabilities(field, gain, level):
+        if attempts is None:
+            means.append(1.0 / success)
+            continue
+        tried = ends**2
+        failed = tried * (1.0 - success)
+        total = _geometric(failed, attempts)
+        weighted, power = total * 0.0, xp.ones_like(failed)
+        for tries in range(1, attempts + 1):
+            weighted = weighted + tries * power
+            power = power * failed
+        means.append(weighted / total)
+        ends = tried * success * total
+    return means
+
+
+def neuron_rotations(field: Array, gain: float, level: int, attempts: int | None) -> Array:
+    """Mean number of field loadings (base rotations) in one update that ends within its bound.
+
+    With ``attempts=None`` this is the recursion ``R_k = 2 R_(k-1) / p_k``: 4^k at the threshold
+    ``h = 0``.  A level-1 block loads the field twice, so ``R / 2`` of them are run.
+
+    Args:
+        field: local fields, any shape.
+        gain: angle in radians per unit of field.
+        level: number of nested blocks, >= 0.
+        attempts: bound on the tries of each block, >= 1, or None.
+
+    Returns:
+        Means of the shape of ``field``.
+
+    Raises:
+        TypeError: a count is no integer.
+        ValueError: ``level`` < 0 or ``attempts`` < 1.
+    """
+    xp = array_namespace(field)
+    rotations = xp.ones_like(rotation_probability(field, gain))
+    for tries in block_tries(field, gain, level, attempts):
+        rotations = 2.0 * rotations * tries
+    return rotations
+
+
+def neuron_blocks(field: Array, gain: float, level: int, attempts: int | None) -> Array:
+    """Mean number of blocks of all levels in one update that ends; arguments as above."""
+    blocks = rotation_probability(field, gain) * 0.0
+    for tries in block_tries(field, gain, level, attempts):
+        blocks = (2.0 * blocks + 1.0) * tries
+    return blocks
+
+
+def inverse_temperature(gain: float, level: int) -> float:
+    """Inverse temperature beta of the heat bath ``P(+1) = sigma(2 beta h)`` near ``h = 0``.
+
+    Returns:
+        ``2^(level + 1) * gain``, in units of one over the field.
+
+    Raises:
+        TypeError: ``level`` is no integer.
+        ValueError: ``level`` < 0.
+    """
+    return math.ldexp(gain, check_count(level, "level") + 1)
+
+
+def safe_gain(field_bound: float) -> float:
+    """The largest gain at which no field folds: ``(pi/4) / max |h|``, radians per unit of field.
+
+    Raises:
+        TypeError: ``field_bound`` is no real number.
+        ValueError: ``field_bound`` is not finite and positive.
+    """
+    return (math.pi / 4.0) / check_real(field_bound, "field_bound", minimum=0.0, exclusive=True)
+
+
+def _sharpen(p: Array) -> Array:
+    """One level: ``p^2 / (p^2 + (1-p)^2)``, the probabilities of ``tan theta -> tan^2 theta``."""
+    return p**2 / (p**2 + (1.0 - p) ** 2)
+
+
+def _geometric(ratio: Array, terms: int) -> Array:
+    """``1 + r + ... + r^(terms-1)``, summed so that r = 1 needs no special case."""
+    total = ratio * 0.0
+    for _ in range(terms):
+        total = total * ratio + 1.0
+    return total
