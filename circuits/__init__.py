@@ -1,0 +1,56 @@
+"""Quantum circuits that recall: models, methods and what runs them."""
+
+from __future__ import annotations
+
+from .blocks import RotationNeuron, RUSNeuron, ThresholdNeuron
+from .blocks.filters import ExpFilter, KernelFilter, TrugenbergerFilter
+from .methods import (
+    AmplifiedMemory,
+    DirectSoftmax,
+    DistributedQuery,
+    FilteredMemory,
+    GroverCompletion,
+    Law,
+    NeuronDynamics,
+    RejectionSampling,
+    VenturaMartinez,
+)
+from .models import (
+    DenseAssociativeMemory,
+    Exponential,
+    Hopfield,
+    ModernHopfield,
+    Polynomial,
+    RectifiedPolynomial,
+)
+from .recall import recall
+from .resources import Resources, resources
+from .result import RecallResult
+
+__all__ = [
+    "AmplifiedMemory",
+    "DenseAssociativeMemory",
+    "DirectSoftmax",
+    "DistributedQuery",
+    "ExpFilter",
+    "Exponential",
+    "FilteredMemory",
+    "GroverCompletion",
+    "Hopfield",
+    "KernelFilter",
+    "Law",
+    "ModernHopfield",
+    "NeuronDynamics",
+    "Polynomial",
+    "RUSNeuron",
+    "RecallResult",
+    "RectifiedPolynomial",
+    "RejectionSampling",
+    "Resources",
+    "RotationNeuron",
+    "ThresholdNeuron",
+    "TrugenbergerFilter",
+    "VenturaMartinez",
+    "recall",
+    "resources",
+]

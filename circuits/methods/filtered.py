@@ -1,0 +1,292 @@
+"""Filtered superposition memories: all patterns in one superposition, the probe keeps its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+
+from .. import laws
+from ..blocks.filters import ExpFilter, KernelFilter, MemoryFilter
+from ..blocks.loaders import Loader
+from ..common.checks import check_choice, check_count
+from ..models import Model, ModernHopfield
+from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, Trace
+from .minimum import SEARCHES, least_distances
+from .probes import expectations_of, one_row
+from .superposition import (
+    UNLIMITED,
+    bind,
+    filter_for,
+    filtered_template,
+    refuse_empty,
+    refuse_states,
+    sample_patterns,
+    stored_patterns,
+)
+from .template import Template, read_counts
+
+
+@dataclass(frozen=True)
+class FilteredMemory(Method):
+    """Recall by filtering: load the superposition of all patterns, keep what fits the probe.
+
+    A run counts if every question of the filter is answered by 0; the recalled state is then
+    pattern mu with probability ``p(mu) ~ K(xi^mu, x)``.  Before amplification this equals
+    classical rejection sampling (:class:`~.twins.RejectionSampling`), shot for shot.
+
+    Args:
+        filter: ``ExpFilter``, ``KernelFilter`` or ``TrugenbergerFilter``; None takes the one that
+            realises the model's own separation function (:func:`filter_for`).
+        iterations: how often the mean spins are fed back as the next probe, >= 1.  More than one
+            is the modern Hopfield iteration and needs an :class:`ExpFilter`.
+        fresh: whether each question has an ancilla of its own, measured last (more qubits; one
+            statevector serves all shots), instead of one that is measured and used again.
+        least: how a :class:`KernelFilter` learns the least distance that it subtracts: ``"given"``
+            (its own ``d_min``), ``"descending"`` (a schedule of thresholds, read from shots) or
+            ``"quantum"`` (minimum finding by amplitude amplification, Durr and Hoyer 1996).
+
+    Raises:
+        TypeError: an argument has a wrong type.
+        ValueError: an argument is out of range, or the combination cannot work.
+
+    Source: post-selected memories after Trugenberger 2001, arXiv:quant-ph/0012100; the equality
+    with rejection sampling after Brun et al. 2003, arXiv:quant-ph/0303091.
+    """
+
+    filter: MemoryFilter | None = None
+    iterations: int = 1
+    fresh: bool = False
+    least: str = "given"
+
+    def __post_init__(self) -> None:
+        if self.filter is not None and not isinstance(self.filter, MemoryFilter):
+            raise TypeError(
+                "filter must be ExpFilter(...), KernelFilter(...), TrugenbergerFilter(...) or "
+                f"None, got {self.filter!r}."
+            )
+        check_count(self.iterations, "iterations", minimum=1)
+        check_choice(self.least, "least", ("given", *SEARCHES))
+
+    def resolved(self, model: Model) -> MemoryFilter:
+        """The filter for a model.
+
+        Raises:
+            ValueError: the model has no patterns, or the options do not fit the filter.
+        """
+        stored_patterns(model)
+        chosen = filter_for(model) if self.filter is None else self.filter
+        if self.iterations > 1 and not isinstance(chosen, ExpFilter):
+            raise ValueError(
+                "iterations > 1 feeds real mean spins back, which only ExpFilter takes exactly; "
+                f"got {chosen!r}."
+            )
+        if self.least != "given" and not isinstance(chosen, KernelFilter):
+            raise ValueError(
+                f"least={self.least!r} subtracts a least distance, which KernelFilter has; got "
+                f"{chosen!r}. KernelFilter(Exponential(beta)) is the same softmax for +-1 probes."
+            )
+        return chosen
+
+    def circuit(self, model: Model, probe: Probes) -> QuantumCircuit:
+        """The circuit for one probe: loader, filter, measurement; ready for any backend.
+
+        The first N classical bits (register ``neurons``) are the recalled state; a run counts if
+        all bits of ``failed`` are 0.
+
+        Raises:
+            TypeError: ``probe`` holds no real numbers.
+            ValueError: a probe that the filter cannot take, or a model without patterns.
+        """
+        refuse_states(probe, self)
+        chosen = self.resolved(model)
+        row = one_row(probe, model.num_neurons)
+        template, _ = filtered_template(stored_patterns(model), chosen, fresh=self.fresh)
+        return bind(template, self._angles(chosen, model, row[None, :], None)[0])
+
+    def law(self, model: Model, probe: Probes) -> Law:
+        """The exact distribution over the stored patterns, and the acceptance.
+
+        Raises:
+            TypeError: ``probe`` holds no real numbers.
+            ValueError: no pattern passes the filter (acceptance 0).
+        """
+        refuse_states(probe, self)
+        row = one_row(probe, model.num_neurons)
+        shares, acceptance, _ = self.distribution(model, row[None, :])
+        return Law(stored_patterns(model).copy(), shares[0], float(acceptance[0]))
+
+    @property
+    def law_limit(self) -> int:
+        """The law costs O(M N): there is no limit."""
+        return UNLIMITED
+
+    def distribution(
+        self, model: Model, rows: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Trace | None]:
+        """Pattern probabilities (P, M), acceptances (P,), and the iteration's trace, by law.
+
+        Raises:
+            ValueError: no pattern passes the filter for some probe.
+        """
+        chosen = self.resolved(model)
+        patterns = stored_patterns(model)
+        recorder = _Recorder(model, chosen) if self.iterations > 1 else None
+        shares = acceptance = np.zeros(0)
+        for _ in range(self.iterations):
+            if recorder is not None:
+                recorder.add(rows)
+            kept = self._acceptances(chosen, model, rows)
+            refuse_empty(kept)
+            shares, acceptance = laws.kernel_memory(kept)
+            rows = np.clip(shares @ patterns, -1.0, 1.0)
+        if recorder is not None:
+            recorder.add(rows)
+        return shares, acceptance, None if recorder is None else recorder.trace()
+
+    def _acceptances(
+        self, chosen: MemoryFilter, model: Model, rows: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        patterns = stored_patterns(model)
+        if self.least != "given" and isinstance(chosen, KernelFilter):
+            exact = np.rint(laws.distances(patterns.astype(float), rows)).min(axis=1)
+            return chosen.acceptances(patterns, rows, d_min=exact.astype(int))
+        return chosen.acceptances(patterns, rows)
+
+    def _angles(
+        self,
+        chosen: MemoryFilter,
+        model: Model,
+        rows: NDArray[np.float64],
+        least: NDArray[np.int64] | None,
+    ) -> NDArray[np.float64]:
+        if isinstance(chosen, KernelFilter) and self.least != "given":
+            if least is None:
+                patterns = stored_patterns(model).astype(float)
+                least = np.rint(laws.distances(patterns, rows)).min(axis=1).astype(np.int64)
+            return chosen.angles(rows, d_min=least)
+        return chosen.angles(rows)
+
+    def bill(self, model: Model) -> Bill:
+        """See :meth:`Method.bill`."""
+        template, loader = filtered_template(
+            stored_patterns(model), self.resolved(model), fresh=self.fresh
+        )
+        gates = sum(len(each.qubits) > 1 for each in template.circuit.data)
+        return Bill(
+            circuit=template.circuit,
+            repetitions=self.iterations,
+            expected_two_qubit_gates=float(gates * self.iterations),
+            loading=loader.choice.two_qubit_gates * self.iterations,
+        )
+
+    def sample_law(
+        self,
+        model: Model,
+        probes: Probes,
+        shots: int,
+        rng: np.random.Generator,
+        progress: Progress | None = None,
+    ) -> Samples:
+        """Draws from the law; see :meth:`Method.sample_law`."""
+        refuse_states(probes, self)
+        rows = expectations_of(probes, model.num_neurons)
+        shares, acceptance, trace = self.distribution(model, rows)
+        return sample_patterns(stored_patterns(model), shares, acceptance, shots, rng, trace)
+
+    def run(
+        self,
+        model: Model,
+        probes: Probes,
+        shots: int,
+        runner: Runner,
+        rng: np.random.Generator,
+        progress: Progress | None = None,
+    ) -> Samples:
+        """Runs the circuit for every probe; see :meth:`Method.run`.
+
+        Raises:
+            ValueError: no pattern can pass the filter for some probe.
+        """
+        refuse_states(probes, self)
+        chosen, patterns = self.resolved(model), stored_patterns(model)
+        rows = expectations_of(probes, model.num_neurons)
+        refuse_empty(self._acceptances(chosen, model, rows))
+        template, _ = self._admitted(patterns, chosen, runner)
+        least, searched = None, np.full(len(rows), math.nan)
+        if self.least != "given":
+            found = least_distances(patterns, rows, runner, rng, search=self.least)
+            least, searched = found.distances, found.loadings
+        recorder = _Recorder(model, chosen) if self.iterations > 1 else None
+        samples: Samples | None = None
+        for iteration in range(self.iterations):
+            if recorder is not None:
+                recorder.add(rows)
+            readings = runner.run(
+                template.circuit,
+                template.parameters,
+                self._angles(chosen, model, rows, least),
+                np.full(len(rows), shots),
+                rng,
+            )
+            samples = read_counts(template, readings, model.num_neurons, shots, 1)
+            means = [
+                weights @ states / weights.sum() if len(weights) else row
+                for states, weights, row in zip(
+                    samples.outcomes, samples.weights, rows, strict=True
+                )
+            ]
+            rows = np.clip(np.stack(means), -1.0, 1.0)
+            if progress is not None:
+                progress(iteration + 1, self.iterations)
+        assert samples is not None  # iterations >= 1
+        if recorder is not None:
+            recorder.add(rows)
+        return Samples(
+            outcomes=samples.outcomes,
+            weights=samples.weights,
+            shots=shots,
+            acceptance=samples.acceptance,
+            attempts=searched,
+            folded=samples.folded,
+            trace=None if recorder is None else recorder.trace(),
+        )
+
+    def _admitted(
+        self, patterns: NDArray[np.int8], chosen: MemoryFilter, runner: Runner
+    ) -> tuple[Template, Loader]:
+        """The template, once the runner has said that it fits."""
+        num_neurons = patterns.shape[1]
+        width = num_neurons + chosen.register_width(num_neurons)
+        width += chosen.steps(num_neurons) if self.fresh else 1
+        runner.admit(
+            width,
+            "Use exact=True (the law costs O(M N)), or fewer neurons.",
+            rank=len(patterns),
+        )
+        return filtered_template(patterns, chosen, fresh=self.fresh)
+
+
+class _Recorder:
+    """Overlaps and modern Hopfield energies of the probes, iteration by iteration."""
+
+    def __init__(self, model: Model, chosen: MemoryFilter) -> None:
+        self._patterns = stored_patterns(model)
+        beta = chosen.beta if isinstance(chosen, ExpFilter) else 0.0
+        self._energy = ModernHopfield(self._patterns, beta) if beta > 0 else None
+        self._overlaps: list[NDArray[np.float64]] = []
+        self._energies: list[NDArray[np.float64]] = []
+
+    def add(self, rows: NDArray[np.float64]) -> None:
+        """Records where the probes are now."""
+        self._overlaps.append(rows @ self._patterns.T / rows.shape[1])
+        self._energies.append(
+            np.full(len(rows), math.nan) if self._energy is None else self._energy.energy(rows)
+        )
+
+    def trace(self) -> Trace:
+        """All that was recorded."""
+        return Trace(np.stack(self._overlaps), np.stack(self._energies))

@@ -1,0 +1,195 @@
+"""Many trajectories of neuron dynamics at once, whatever draws the new spins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..blocks.neurons import PreparedNeuron
+from ..common.checks import check_choice
+from ..models import FieldTracker, Model
+from ..patterns import overlaps
+from .base import Progress, Samples, Trace, gather
+
+Draw: TypeAlias = Callable[
+    [int | NDArray[np.int64], NDArray[np.float64], NDArray[np.int8]],
+    tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]],
+]
+"""From neurons (one, or one a trajectory), their fields and their old spins: new spins, whether
+the update was accepted, and the level-1 blocks it took (NaN where they were not counted)."""
+
+
+def frozen_order(order: Any) -> Any:
+    """An order of updates as a frozen dataclass can hold it: a word, or indices as nested tuples.
+
+    Raises:
+        ValueError: neither a known word nor whole numbers of shape (L,) or (sweeps, L).
+    """
+    if isinstance(order, str):
+        return check_choice(order, "order", ("sequential", "random"))
+    try:
+        indices = np.asarray(order)
+    except ValueError as error:
+        raise ValueError(
+            "order must be a rectangular array, got rows of unequal length."
+        ) from error
+    if indices.ndim not in (1, 2) or indices.dtype.kind not in "iu" or not indices.size:
+        raise ValueError(
+            "order must be 'sequential', 'random' or whole neuron indices of shape (L,) or "
+            f"(sweeps, L), got {order!r}."
+        )
+    rows = indices.tolist()
+    return tuple(map(tuple, rows)) if indices.ndim == 2 else tuple(rows)
+
+
+def draw_from_law(prepared: PreparedNeuron, rng: np.random.Generator) -> Draw:
+    """Draws new spins from the neuron's law."""
+    bounded = prepared.attempts is not None and bool(prepared.level)
+
+    def draw(
+        neurons: int | NDArray[np.int64], fields: NDArray[np.float64], spins: NDArray[np.int8]
+    ) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]]:
+        up = rng.random(len(fields)) < prepared.probability(neurons, fields, spins)
+        accepted = (
+            rng.random(len(fields)) < prepared.acceptance(fields)
+            if bounded
+            else np.ones(len(fields), dtype=bool)
+        )
+        return np.where(up, 1, -1).astype(np.int8), accepted, prepared.blocks(fields)
+
+    return draw
+
+
+def drive(
+    model: Model,
+    prepared: PreparedNeuron,
+    starts: NDArray[np.int8],
+    schedule: NDArray[np.int64],
+    sweeps: int,
+    synchronous: bool,
+    shots: int,
+    draw: Draw,
+    progress: Progress | None = None,
+) -> Samples:
+    """Moves trajectories through a schedule of updates.
+
+    Args:
+        model: the memory, whose energies and patterns the trace reports.
+        prepared: the neuron's law in it.
+        starts: (P * shots, N) +-1, probe by probe.
+        schedule: (steps,) or (P * shots, steps); unused when synchronous.
+        sweeps: how many equal parts the schedule has.
+        synchronous: whether a sweep updates all neurons at once.
+        shots: trajectories a probe.
+        draw: gives the new spins.
+        progress: told of every step.
+    """
+    tracker = prepared.model.tracker(starts)
+    count = len(starts)
+    probes = count // shots
+    alive = np.ones(count, dtype=bool)
+    blocks, folds = np.zeros(count), np.zeros(count)
+    steps = schedule.shape[-1]
+    stride = max(1, steps // sweeps) if sweeps else 1
+    total = sweeps if synchronous else steps
+    trace = [observe(model, tracker.states, alive, shots)]
+
+    for step in range(total):
+        if not synchronous:
+            neurons = schedule[:, step] if schedule.ndim == 2 else int(schedule[step])
+            _step(prepared, tracker, neurons, alive, blocks, folds, draw)
+        else:
+            _sweep_at_once(prepared, tracker, alive, blocks, folds, draw)
+        if synchronous or (step + 1) % stride == 0:
+            trace.append(observe(model, tracker.states, alive, shots))
+        if progress is not None:
+            progress(step + 1, total)
+
+    updates = sweeps * model.num_neurons if synchronous else steps
+    outcomes, weights = gather(tracker.states, alive, shots)
+    accepted = alive.reshape(probes, shots).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_blocks = (blocks * alive).reshape(probes, shots).sum(axis=1) / accepted / updates
+        mean_folds = (folds * alive).reshape(probes, shots).sum(axis=1) / accepted / updates
+    return Samples(
+        outcomes=outcomes,
+        weights=weights,
+        shots=shots,
+        acceptance=accepted / shots,
+        attempts=mean_blocks if prepared.level else np.full(probes, np.nan),
+        folded=mean_folds,
+        trace=Trace(np.stack([each[0] for each in trace]), np.stack([each[1] for each in trace])),
+    )
+
+
+def _step(
+    prepared: PreparedNeuron,
+    tracker: FieldTracker,
+    neurons: int | NDArray[np.int64],
+    alive: NDArray[np.bool_],
+    blocks: NDArray[np.float64],
+    folds: NDArray[np.float64],
+    draw: Draw,
+) -> None:
+    """Updates one neuron of every live trajectory."""
+    fields, spins = tracker.field(neurons), tracker.spins(neurons)
+    folds += prepared.folded(fields)
+    if alive.all():
+        new, accepted, used = draw(neurons, fields, spins)
+        blocks += used
+        alive &= accepted
+        tracker.assign(neurons, new)
+        return
+    live = np.flatnonzero(alive)
+    if not live.size:
+        return
+    chosen = neurons[live] if isinstance(neurons, np.ndarray) else neurons
+    new, accepted, used = draw(chosen, fields[live], spins[live])
+    blocks[live] += used
+    alive[live] = accepted
+    spins[live] = new
+    tracker.assign(neurons, spins)
+
+
+def _sweep_at_once(
+    prepared: PreparedNeuron,
+    tracker: FieldTracker,
+    alive: NDArray[np.bool_],
+    blocks: NDArray[np.float64],
+    folds: NDArray[np.float64],
+    draw: Draw,
+) -> None:
+    """Updates all neurons of every live trajectory from the same state."""
+    fields = tracker.all_fields().copy()
+    live = np.flatnonzero(alive)
+    if not live.size:
+        return
+    num_neurons = fields.shape[1]
+    folds += prepared.folded(fields).sum(axis=1)
+    neurons = np.tile(np.arange(num_neurons), live.size)
+    new, accepted, used = draw(neurons, fields[live].reshape(-1), tracker.states[live].reshape(-1))
+    blocks[live] += used.reshape(live.size, num_neurons).sum(axis=1)
+    alive[live] = accepted.reshape(live.size, num_neurons).all(axis=1)
+    moved = tracker.states.copy()
+    moved[live] = new.reshape(live.size, num_neurons)
+    for neuron in range(num_neurons):
+        tracker.assign(neuron, moved[:, neuron])
+
+
+def observe(
+    model: Model, states: NDArray[np.int8], alive: NDArray[np.bool_], shots: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean overlaps (P, M) and energies (P,) of the live trajectories of each probe."""
+    probes = len(states) // shots
+    live = alive.reshape(probes, shots)
+    number = live.sum(axis=1)
+    energies = model.energy(states).reshape(probes, shots)
+    with np.errstate(invalid="ignore"):
+        mean_energy = (energies * live).sum(axis=1) / number
+        if model.patterns is None:
+            return np.zeros((probes, 0)), mean_energy
+        each = overlaps(states, model.patterns).reshape(probes, shots, -1)
+        return (each * live[:, :, None]).sum(axis=1) / number[:, None], mean_energy
