@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run test claims tutorials lint setup clean
+.PHONY: .typing run test claims tutorials lint setup clean
 
 run: $(STAMP)
 	$(BIN)/qhopfield $(ARGS)
@@ -25,7 +25,7 @@ lint: $(STAMP) .typing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=.typing $(BIN)/lint-imports
 
 setup: $(STAMP)
 

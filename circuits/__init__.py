@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from .association import Association, Classification, associate, classify
 from .blocks import RotationNeuron, RUSNeuron, ThresholdNeuron
 from .blocks.filters import ExpFilter, KernelFilter, TrugenbergerFilter
 from .methods import (
     AmplifiedMemory,
+    DenseVote,
     DirectSoftmax,
     DistributedQuery,
     FilteredMemory,
@@ -29,7 +31,10 @@ from .result import RecallResult
 
 __all__ = [
     "AmplifiedMemory",
+    "Association",
+    "Classification",
     "DenseAssociativeMemory",
+    "DenseVote",
     "DirectSoftmax",
     "DistributedQuery",
     "ExpFilter",
@@ -51,6 +56,8 @@ __all__ = [
     "ThresholdNeuron",
     "TrugenbergerFilter",
     "VenturaMartinez",
+    "associate",
+    "classify",
     "recall",
     "resources",
 ]

@@ -13,6 +13,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
+from qiskit_aer.backends.aer_compiler import AerCompiler
 from qiskit_aer.noise import NoiseModel
 
 from ..common.randomness import draw_seed
@@ -83,6 +84,7 @@ class AerRunner:
             )
         self._pass_manager = pass_manager
         self._ready: tuple[QuantumCircuit, QuantumCircuit] | None = None
+        self._flat: tuple[QuantumCircuit, QuantumCircuit] | None = None
 
     def admit(self, num_qubits: int, alternative: str, *, rank: int | None = None) -> None:
         """Refuses a circuit that would not fit, before it is built, and chooses how to simulate.
@@ -127,6 +129,12 @@ class AerRunner:
             self._ready = (circuit, self._pass_manager.run(circuit))
         return self._ready[1]
 
+    def _flattened(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """The circuit with Aer's jumps in place of loops; Aer itself would do it for every run."""
+        if self._flat is None or self._flat[0] is not circuit:
+            self._flat = (circuit, AerCompiler().compile(circuit)[0])
+        return self._flat[1]
+
     def run(
         self,
         circuit: QuantumCircuit,
@@ -158,6 +166,8 @@ class AerRunner:
                 "Noise in a loop that repeats until success needs one: use RUSNeuron(attempts=...) "
                 "or register='feedforward'.",
             )
+        elif dynamic and self.backend.options.noise_model is None:
+            ready = self._flattened(ready)
         counted: list[dict[int, int]] = [{} for _ in shots]
         for rows, portion in portions(shots):
             binds = (

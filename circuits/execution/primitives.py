@@ -113,7 +113,7 @@ class SamplerRunner:
         columns = [place[parameter] for parameter in ready.parameters]
         pubs: list[tuple[Any, ...]] = []
         groups = []
-        for size in np.unique(shots):
+        for size in np.unique(shots[shots > 0]):
             rows = np.flatnonzero(shots == size)
             if parameters:
                 pubs.append((ready, values[rows][:, columns], int(size)))

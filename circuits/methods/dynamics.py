@@ -137,11 +137,7 @@ class NeuronDynamics(Method):
             TypeError: ``model`` is no model that neuron dynamics can run.
             ValueError: the gain does not fit.
         """
-        if not isinstance(model, (Hopfield, DenseAssociativeMemory)):
-            raise TypeError(
-                "NeuronDynamics needs a Hopfield or DenseAssociativeMemory, got "
-                f"{type(model).__name__}."
-            )
+        _check_model(model)
         check_order(self.order, model.num_neurons, self.sweeps)
         threshold = isinstance(self.neuron, ThresholdNeuron)
         gain = 0.0 if threshold else self.resolved_gain(model)
@@ -155,6 +151,7 @@ class NeuronDynamics(Method):
 
     def plan(self, model: Model, rng: np.random.Generator) -> Plan:
         """The updates in their order; a random one is drawn."""
+        _check_model(model)
         if self.synchronous:
             return Plan.synchronous(model.num_neurons, self.sweeps)
         schedule = draw_schedule(self.order, model.num_neurons, self.sweeps, 1, rng)
@@ -197,14 +194,11 @@ class NeuronDynamics(Method):
             ValueError: a wrong shape or value, or a pair that cannot work; the message says what
                 would.
         """
-        template = self.template(
-            model,
-            self.plan(model, as_generator(seed)),
-            probe if isinstance(probe, Statevector) else None,
-        )
+        plan = self.plan(model, as_generator(seed))
         if isinstance(probe, Statevector):
             check_state(probe, model.num_neurons)
-            return template.circuit
+            return self.template(model, plan, probe).circuit
+        template = self.template(model, plan)
         angles = registers.probe_angles(one_row(probe, model.num_neurons))
         bound = dict(zip(template.parameters, angles, strict=True))
         circuit = template.circuit.assign_parameters(bound)
@@ -278,6 +272,7 @@ class NeuronDynamics(Method):
             ValueError: too many neurons (18, or 12 with a random order or synchronous updates):
                 use :func:`~qhopfield.circuits.recall` with ``exact=True``, which then samples.
         """
+        _check_model(model)
         num_neurons = model.num_neurons
         limit = self.law_limit
         if num_neurons > limit:
@@ -474,6 +469,14 @@ class NeuronDynamics(Method):
                 progress(part + 1, parts)
         assert template is not None  # parts >= 1
         return read_counts(template, readings, model.num_neurons, shots, self._updates(model))
+
+
+def _check_model(model: Model) -> None:
+    if not isinstance(model, (Hopfield, DenseAssociativeMemory)):
+        raise TypeError(
+            "NeuronDynamics needs a Hopfield or DenseAssociativeMemory, got "
+            f"{type(model).__name__}."
+        )
 
 
 def _run_grouped(

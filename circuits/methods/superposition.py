@@ -106,8 +106,10 @@ class _Layout:
     ) -> None:
         num_neurons = patterns.shape[1]
         steps = chosen.steps(num_neurons)
-        soft = bool(np.any(np.abs(patterns) != 1))
-        self.loader = load_memory(patterns, values=values, index=soft)
+        rows = patterns if values is None else np.hstack([patterns, values])
+        # Product states and rows that repeat need their number beside them.
+        numbered = bool(np.any(np.abs(rows) != 1)) or len(np.unique(rows, axis=0)) < len(rows)
+        self.loader = load_memory(patterns, values=values, index=numbered)
         self._chosen = chosen
         self._memory = QuantumRegister(num_neurons, "s")
         self._values = QuantumRegister(self.loader.num_values, "value")

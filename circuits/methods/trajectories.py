@@ -10,16 +10,21 @@ from numpy.typing import NDArray
 
 from ..blocks.neurons import PreparedNeuron
 from ..common.checks import check_choice
-from ..models import FieldTracker, Model
+from ..models import FieldTracker, Hopfield, Model
 from ..patterns import overlaps
 from .base import Progress, Samples, Trace, gather
 
 Draw: TypeAlias = Callable[
     [int | NDArray[np.int64], NDArray[np.float64], NDArray[np.int8]],
-    tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]],
+    tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64] | None],
 ]
 """From neurons (one, or one a trajectory), their fields and their old spins: new spins, whether
-the update was accepted, and the level-1 blocks it took (NaN where they were not counted)."""
+the update was accepted, and the level-1 blocks it took (NaN where they were not counted; None
+where their mean by the law is to be taken)."""
+
+_UP_OR_DOWN = np.array([-1, 1], dtype=np.int8)
+# So many steps' fields wait for one vectorised look at what they cost.
+_BATCH = 64
 
 
 def frozen_order(order: Any) -> Any:
@@ -51,16 +56,63 @@ def draw_from_law(prepared: PreparedNeuron, rng: np.random.Generator) -> Draw:
 
     def draw(
         neurons: int | NDArray[np.int64], fields: NDArray[np.float64], spins: NDArray[np.int8]
-    ) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.int8], NDArray[np.bool_], None]:
         up = rng.random(len(fields)) < prepared.probability(neurons, fields, spins)
         accepted = (
             rng.random(len(fields)) < prepared.acceptance(fields)
             if bounded
             else np.ones(len(fields), dtype=bool)
         )
-        return np.where(up, 1, -1).astype(np.int8), accepted, prepared.blocks(fields)
+        return _UP_OR_DOWN[up.view(np.int8)], accepted, None
 
     return draw
+
+
+class _Account:
+    """What the trajectories' updates have cost so far: level-1 blocks, and fields that folded.
+
+    Fields are looked at in batches, many steps at once: step by step it would take longer than the
+    dynamics.  What is noted for a trajectory that has been rejected is never read.
+    """
+
+    def __init__(self, prepared: PreparedNeuron, count: int) -> None:
+        self._prepared = prepared
+        self._blocks, self._folds = np.zeros(count), np.zeros(count)
+        self._by_law = True
+        self._waiting: list[NDArray[np.float64]] = []
+
+    def note(
+        self,
+        fields: NDArray[np.float64],
+        live: NDArray[np.intp] | slice,
+        blocks: NDArray[np.float64] | None,
+    ) -> None:
+        """Notes updates of every trajectory.
+
+        Args:
+            fields: their fields, (T,), or (T, U) where each has made U updates.
+            live: the trajectories that ``blocks`` is about.
+            blocks: the level-1 blocks of their updates, or None to take the law's mean.
+        """
+        if blocks is not None:
+            self._by_law = False
+            self._blocks[live] += blocks
+        self._waiting.extend(fields.T if fields.ndim == 2 else (fields,))
+        if len(self._waiting) >= _BATCH:
+            self._look()
+
+    def totals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Blocks and folded fields of every trajectory, (T,) each."""
+        self._look()
+        return self._blocks, self._folds
+
+    def _look(self) -> None:
+        for start in range(0, len(self._waiting), _BATCH):
+            fields = np.stack(self._waiting[start : start + _BATCH])
+            self._folds += self._prepared.folded(fields).sum(axis=0)
+            if self._by_law:
+                self._blocks += self._prepared.blocks(fields).sum(axis=0)
+        self._waiting.clear()
 
 
 def drive(
@@ -91,23 +143,25 @@ def drive(
     count = len(starts)
     probes = count // shots
     alive = np.ones(count, dtype=bool)
-    blocks, folds = np.zeros(count), np.zeros(count)
+    account = _Account(prepared, count)
     steps = schedule.shape[-1]
     stride = max(1, steps // sweeps) if sweeps else 1
     total = sweeps if synchronous else steps
-    trace = [observe(model, tracker.states, alive, shots)]
+    trace = [observe(model, tracker.states, alive, shots, _energies(model, tracker, prepared))]
 
     for step in range(total):
         if not synchronous:
             neurons = schedule[:, step] if schedule.ndim == 2 else int(schedule[step])
-            _step(prepared, tracker, neurons, alive, blocks, folds, draw)
+            _step(prepared, tracker, neurons, alive, account, draw)
         else:
-            _sweep_at_once(prepared, tracker, alive, blocks, folds, draw)
+            _sweep_at_once(prepared, tracker, alive, account, draw)
         if synchronous or (step + 1) % stride == 0:
-            trace.append(observe(model, tracker.states, alive, shots))
+            energies = _energies(model, tracker, prepared)
+            trace.append(observe(model, tracker.states, alive, shots, energies))
         if progress is not None:
             progress(step + 1, total)
 
+    blocks, folds = account.totals()
     updates = sweeps * model.num_neurons if synchronous else steps
     outcomes, weights = gather(tracker.states, alive, shots)
     accepted = alive.reshape(probes, shots).sum(axis=1)
@@ -130,16 +184,14 @@ def _step(
     tracker: FieldTracker,
     neurons: int | NDArray[np.int64],
     alive: NDArray[np.bool_],
-    blocks: NDArray[np.float64],
-    folds: NDArray[np.float64],
+    account: _Account,
     draw: Draw,
 ) -> None:
     """Updates one neuron of every live trajectory."""
     fields, spins = tracker.field(neurons), tracker.spins(neurons)
-    folds += prepared.folded(fields)
     if alive.all():
         new, accepted, used = draw(neurons, fields, spins)
-        blocks += used
+        account.note(fields, slice(None), used)
         alive &= accepted
         tracker.assign(neurons, new)
         return
@@ -148,7 +200,7 @@ def _step(
         return
     chosen = neurons[live] if isinstance(neurons, np.ndarray) else neurons
     new, accepted, used = draw(chosen, fields[live], spins[live])
-    blocks[live] += used
+    account.note(fields, live, used)
     alive[live] = accepted
     spins[live] = new
     tracker.assign(neurons, spins)
@@ -158,8 +210,7 @@ def _sweep_at_once(
     prepared: PreparedNeuron,
     tracker: FieldTracker,
     alive: NDArray[np.bool_],
-    blocks: NDArray[np.float64],
-    folds: NDArray[np.float64],
+    account: _Account,
     draw: Draw,
 ) -> None:
     """Updates all neurons of every live trajectory from the same state."""
@@ -168,10 +219,11 @@ def _sweep_at_once(
     if not live.size:
         return
     num_neurons = fields.shape[1]
-    folds += prepared.folded(fields).sum(axis=1)
     neurons = np.tile(np.arange(num_neurons), live.size)
     new, accepted, used = draw(neurons, fields[live].reshape(-1), tracker.states[live].reshape(-1))
-    blocks[live] += used.reshape(live.size, num_neurons).sum(axis=1)
+    if used is not None:
+        used = used.reshape(live.size, num_neurons).sum(axis=1)
+    account.note(fields, live, used)
     alive[live] = accepted.reshape(live.size, num_neurons).all(axis=1)
     moved = tracker.states.copy()
     moved[live] = new.reshape(live.size, num_neurons)
@@ -179,14 +231,36 @@ def _sweep_at_once(
         tracker.assign(neuron, moved[:, neuron])
 
 
+def _energies(model: Model, tracker: FieldTracker, prepared: PreparedNeuron) -> NDArray[np.float64]:
+    """Energies of all trajectories, (T,)."""
+    if isinstance(model, Hopfield) and prepared.model is model:
+        # From the fields at hand: T x N numbers rather than T x N x N.
+        fields = tracker.all_fields() + model.bias
+        return np.asarray(-0.5 * np.einsum("ti,ti->t", fields, tracker.states))
+    return model.energy(tracker.states)
+
+
 def observe(
-    model: Model, states: NDArray[np.int8], alive: NDArray[np.bool_], shots: int
+    model: Model,
+    states: NDArray[np.int8],
+    alive: NDArray[np.bool_],
+    shots: int,
+    energies: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean overlaps (P, M) and energies (P,) of the live trajectories of each probe."""
+    """Mean overlaps (P, M) and energies (P,) of the live trajectories of each probe.
+
+    Args:
+        model: the memory.
+        states: (P * shots, N).
+        alive: which of them count, (P * shots,).
+        shots: trajectories a probe.
+        energies: their energies where they are known, (P * shots,).
+    """
     probes = len(states) // shots
     live = alive.reshape(probes, shots)
     number = live.sum(axis=1)
-    energies = model.energy(states).reshape(probes, shots)
+    known = model.energy(states) if energies is None else energies
+    energies = known.reshape(probes, shots)
     with np.errstate(invalid="ignore"):
         mean_energy = (energies * live).sum(axis=1) / number
         if model.patterns is None:

@@ -10,17 +10,16 @@ rather than sampled.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression
 from qiskit.circuit.classical import expr
 from qiskit.quantum_info import Operator
 from qiskit_aer import AerSimulator
-from scipy.stats import chi2
+from scipy.stats import binom, chi2
 
 from qhopfield.circuits.execution import AerRunner
 from qhopfield.circuits.models import DenseAssociativeMemory, Exponential, Hopfield, Polynomial
@@ -28,7 +27,7 @@ from qhopfield.circuits.patterns import all_states
 
 FALSE_ALARM = 1e-6
 # Wider circuits than this keep gates apart; narrower ones get one matrix for a run of gates.
-FUSED_QUBITS = 7
+FUSED_QUBITS = 8
 
 
 # The exact simulator.
@@ -111,9 +110,7 @@ class ExactSimulator:
 
     def _matrix(self, operation):
         if not any(isinstance(each, ParameterExpression) for each in operation.params):
-            return (
-                operation.to_matrix() if hasattr(operation, "to_matrix") else Operator(operation)
-            )
+            return Operator(operation).data
         matrices = []
         for row in self.values:
             bound = operation.to_mutable()
@@ -350,8 +347,6 @@ def _same_distribution(*samples):
 
 def _binomial(successes, trials, probability):
     """Asserts a count within the two-sided 1e-6 range of a binomial distribution."""
-    from scipy.stats import binom
-
     assert binom.cdf(successes, trials, probability) > FALSE_ALARM / 2
     assert binom.sf(successes - 1, trials, probability) > FALSE_ALARM / 2
 
@@ -386,7 +381,9 @@ def _memory(kind: str, num_neurons: int):
     if kind == "hebb":
         return Hopfield.store(patterns)
     if kind == "projection":
-        return Hopfield.store(patterns[:2], rule="projection", bias=0.1 * rng.normal(size=num_neurons))
+        return Hopfield.store(
+            patterns[:2], rule="projection", bias=0.1 * rng.normal(size=num_neurons)
+        )
     if kind == "real":
         weights = np.triu(rng.normal(size=(num_neurons, num_neurons)), 1)
         return Hopfield(weights + weights.T, rng.normal(size=num_neurons) / 2)
@@ -442,9 +439,3 @@ def aer() -> AerRunner:
 def basis_angles() -> Callable[[int], np.ndarray]:
     """Probe angles of all 2^N basis states, by index."""
     return lambda num_neurons: np.arccos(all_states(num_neurons).astype(float))
-
-
-@pytest.fixture(scope="session")
-def empty_circuit() -> Callable[[Sequence[str], int], QuantumCircuit]:
-    """A circuit of some qubits and bits."""
-    return lambda qubits, bits: QuantumCircuit(qubits, bits)

@@ -1,0 +1,464 @@
+"""Running it: sets of random patterns, probes of them, and the errors that are left."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import types
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
+
+from ..common.checks import check_count, check_real
+from ..common.progress import progress_bar
+from ..common.statistics import wilson_interval
+from ..execution import make_runner
+from ..methods import Method, Samples
+from ..models import Model
+from ..patterns import corrupt, random_patterns
+from ..result import RecallResult
+from .result import CLASSICAL, CapacityCell, CapacityResult, CapacitySettings, differences, merged
+from .spec import MakeModel
+
+# Libraries that start a thread a core read these when they are loaded.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def capacity(
+    make_model: MakeModel,
+    method: Method | None = None,
+    *,
+    num_neurons: int,
+    loads: Sequence[float] | None = None,
+    patterns: Sequence[int] | None = None,
+    corruptions: Sequence[int] = (0,),
+    trials: int = 100,
+    probes: int | None = None,
+    update: str = "recall",
+    readout: str = "state",
+    shots: int = 1024,
+    exact: bool = False,
+    seed: int = 0,
+    workers: int = 1,
+    csv: str | os.PathLike[str] | None = None,
+    resume: bool = True,
+    progress: bool = False,
+) -> CapacityResult:
+    """Measures recall errors against load and against corruption.
+
+    A trial draws M random distinct patterns, stores them, flips bits of them and recalls. What a
+    trial draws follows from the seed, M, the corruption and the trial's number alone: rows are the
+    same whatever else is run and by how many workers, and two methods with the same seed meet
+    the same memories and probes.
+
+    Args:
+        make_model: from patterns (M, N) to a memory: a :class:`ModelSpec`, or any function; None
+            as its answer says that these patterns leave nothing to store.
+        method: the method; None runs the classical dynamics of the same model.
+        num_neurons: N.
+        loads: loads M / N, > 0; each is rounded to the nearest M >= 1.
+        patterns: the numbers of patterns M themselves, in place of ``loads``.
+        corruptions: numbers of flipped bits of each probe, 0 to N.
+        trials: sets of patterns a cell, >= 1.
+        probes: the most patterns probed a set, >= 1; None probes all. The set error rate is about
+            those probed.
+        update: what the classical dynamics does: ``"recall"`` runs it to its end, ``"one step"``
+            makes one synchronous update. Then 1 - message error rate is, at corruption 0, the
+            probability that a pattern is a fixed point.
+        readout: what a method's distribution over states is taken for: ``"state"`` its most
+            probable state, ``"sign"`` the sign of each mean spin (the probe's own where the mean
+            is 0), ``"shot"`` one accepted shot, on average.
+        shots: shots a probe; the classical dynamics takes none.
+        exact: takes the method's law and runs no circuit.
+        seed: an integer.
+        workers: processes; more than one need a ``make_model`` and a ``method`` that can be
+            pickled, and a script that guards its start by ``if __name__ == "__main__":``.
+        csv: file that is rewritten, whole, whenever a cell is done.
+        resume: keeps the cells that the file already has; False starts it anew.
+        progress: whether to draw a progress bar on standard error.
+
+    Returns:
+        Bit, message and set error rates with intervals, cell by cell.
+
+    Raises:
+        TypeError: an argument has a wrong type, or the method cannot run the model.
+        ValueError: an argument is out of range or does not fit the others, or the file holds
+            something else or other settings.
+
+    Source: the names of the error rates follow Meinhardt, Neumann and Phillipson 2020, LNCS 12142,
+    606; their definitions are those of :class:`CapacityCell`.
+
+    >>> from qhopfield.circuits.capacity import ModelSpec, capacity
+    >>> spec = ModelSpec("hopfield", rule="projection")
+    >>> result = capacity(spec, num_neurons=20, loads=[0.2, 0.6], trials=5, seed=1)
+    >>> result.errors("message")[:, 0, 0].tolist()
+    [0.0, 0.0]
+    """
+    cells = _check_cells(num_neurons, loads, patterns, corruptions)
+    settings = _settings(
+        make_model, method, num_neurons, trials, probes, update, readout, shots, exact, seed
+    )
+    check_count(workers, "workers", minimum=1)
+    target = None if csv is None else Path(csv)
+    kept = _kept(target, settings, resume)
+    wanted = [cell for cell in cells if cell not in {each.key for each in kept}]
+    task = Task(make_model, method, settings)
+    if workers > 1:
+        _check_picklable(task)
+    done: dict[tuple[int, int], CapacityCell] = {}
+    with progress_bar("capacity", progress) as advance:
+        for cell in _run(task, wanted, workers, advance):
+            done[cell.key] = cell
+            if target is not None:
+                merged(settings, kept, done.values()).to_csv(target)
+    everything = {cell.key: cell for cell in (*kept, *done.values())}
+    return CapacityResult(settings, tuple(everything[key] for key in cells))
+
+
+# Trials.
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know."""
+
+    make_model: MakeModel
+    method: Method | None
+    settings: CapacitySettings
+
+    def trial(self, key: tuple[int, int], number: int) -> NDArray[np.float64]:
+        """One set of patterns: probes, the sum of each error, rejected probes, acceptance.
+
+        A set that cannot be stored has acceptance -1.
+        """
+        settings = self.settings
+        neurons, (count, flips) = settings.num_neurons, key
+        # The patterns and probes do not depend on how many numbers a method draws.
+        sequence = np.random.SeedSequence(settings.seed, spawn_key=(count, flips, number))
+        draws, rng = (np.random.default_rng(each) for each in sequence.spawn(2))
+        stored = random_patterns(count, neurons, seed=draws)
+        targets = stored if settings.probes is None else stored[: settings.probes]
+        starts = corrupt(targets, flips=flips, seed=draws) if flips else targets
+        model = self.make_model(stored)
+        if model is None:
+            return np.array([len(targets), len(targets) / 2.0, len(targets), 1.0, 0.0, -1.0])
+        if not isinstance(model, Model) or model.num_neurons != neurons:
+            raise TypeError(
+                f"make_model must make a memory of {neurons} neurons from patterns, got {model!r}."
+            )
+        if self.method is not None:
+            return self._by_method(self.method, model, targets, starts, rng)
+        if settings.update == "one step":
+            ends = model.update(starts, synchronous=True)
+        else:
+            ends = model.recall(starts, seed=rng).states
+        return _row((ends != targets).mean(axis=1), (ends != targets).any(axis=1))
+
+    def _by_method(
+        self,
+        method: Method,
+        model: Model,
+        targets: NDArray[np.int8],
+        starts: NDArray[np.int8],
+        rng: np.random.Generator,
+    ) -> NDArray[np.float64]:
+        settings = self.settings
+        probes = starts.astype(np.float64)
+        if not settings.exact:
+            samples = method.run(model, probes, settings.shots, make_runner(), rng)
+        elif model.num_neurons <= method.law_limit:
+            samples = Samples.from_laws([method.law(model, probe) for probe in probes])
+        else:
+            samples = method.sample_law(model, probes, settings.shots, rng)
+        result = RecallResult.from_samples(
+            samples, model=model, method="", probes=probes, run_on="", seed=None
+        )
+        found = result.recalled
+        bits, messages = np.full(len(probes), 0.5), np.ones(len(probes))
+        if settings.readout == "shot":
+            for probe in np.flatnonzero(found):
+                share = result.weights[probe] / result.weights[probe].sum()
+                wrong = result.outcomes[probe] != targets[probe]
+                bits[probe] = min(1.0, share @ wrong.mean(axis=1))
+                messages[probe] = min(1.0, share @ wrong.any(axis=1))
+        else:
+            states = result.states
+            if settings.readout == "sign":
+                means = result.expectations
+                # A law's zero is a zero up to rounding; ties keep the spin, as in the dynamics.
+                states = np.where(np.abs(means) < 1e-12, starts, np.sign(means))
+            wrong = states[found] != targets[found]
+            bits[found], messages[found] = wrong.mean(axis=1), wrong.any(axis=1)
+        return _row(bits, messages, float((~found).sum()), float(result.acceptance.mean()))
+
+
+def _row(
+    bits: NDArray[Any], messages: NDArray[Any], rejected: float = 0.0, acceptance: float = 1.0
+) -> NDArray[np.float64]:
+    """A trial's numbers. Messages are probabilities; each probe of the set is read once."""
+    one_fails = 1.0 - np.prod(1.0 - messages)
+    return np.array([len(bits), bits.sum(), messages.sum(), one_fails, rejected, acceptance])
+
+
+def run_trials(task: Task, key: tuple[int, int], first: int, last: int) -> NDArray[np.float64]:
+    """The trials from ``first`` up to ``last`` of one cell, (last - first, 6)."""
+    return np.array([task.trial(key, number) for number in range(first, last)])
+
+
+def summary(key: tuple[int, int], rows: NDArray[np.float64], neurons: int) -> CapacityCell:
+    """One cell from the rows of its trials."""
+    sizes, bits, messages, sets, rejected, acceptance = rows.T
+    size = float(sizes[0])  # all trials of a cell probe as many
+    built = acceptance >= 0.0
+    bit = _rate(bits / size, size * neurons)
+    message = _rate(messages / size, size)
+    whole = _rate(sets, 1.0)
+    return CapacityCell(
+        *key,
+        int(sizes.sum()),
+        *bit,
+        *message,
+        *whole,
+        unstored=int((~built).sum()),
+        rejected=float(rejected[built].sum() / sizes[built].sum()) if built.any() else 0.0,
+        acceptance=float(acceptance[built].mean()) if built.any() else 0.0,
+    )
+
+
+def _rate(shares: NDArray[np.float64], size: float) -> tuple[float, float, float]:
+    """Mean of T shares of independent sets, with an interval that allows for how they scatter.
+
+    The interval is Wilson's for the number n of independent events whose rate has the variance
+    that the mean of the shares has, p (1 - p) / n = var / T, less what a variance of T values is
+    not known for (Korn and Graubard 1998, Survey Methodology 24, 193). Shares in [0, 1] scatter at
+    most as single events do, so n >= T; where they do not scatter at all, n = T is what the sets
+    alone can vouch for.
+
+    Args:
+        shares: (T,) of wrong ones.
+        size: how many could be wrong in a set; n is at most ``size * T``.
+    """
+    total = len(shares)
+    rate = min(1.0, max(0.0, float(shares.mean())))
+    variance = float(shares.var(ddof=1)) / total if total > 1 else 0.0
+    effective = float(total)
+    if variance > 1e-30 and 0.0 < rate < 1.0:
+        unsure = float(ndtri(0.975) / stdtrit(total - 1, 0.975)) ** 2
+        events = unsure * rate * (1.0 - rate) / variance
+        effective = min(max(effective, events), size * total)
+    low, high = wilson_interval(rate * effective, effective)
+    return rate, min(float(low), rate), max(float(high), rate)
+
+
+# Running them.
+
+
+def _run(
+    task: Task,
+    keys: Sequence[tuple[int, int]],
+    workers: int,
+    advance: Callable[[int, int], None] | None,
+) -> Iterator[CapacityCell]:
+    """Gives each cell when it is done."""
+    trials, neurons = task.settings.trials, task.settings.num_neurons
+    total, made = trials * len(keys), 0
+    if not keys:
+        return
+    if workers == 1:
+        for key in keys:
+            rows = []
+            for number in range(trials):
+                rows.append(task.trial(key, number))
+                made += 1
+                if advance is not None:
+                    advance(made, total)
+            yield summary(key, np.array(rows), neurons)
+        return
+    # Several pieces a worker, so that none waits long for the last one of a cell.
+    piece = max(1, -(-trials // (4 * workers)))
+    starts = range(0, trials, piece)
+    with _one_thread(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = {
+            pool.submit(run_trials, task, key, first, min(first + piece, trials)): (key, first)
+            for key in keys
+            for first in starts
+        }
+        parts: dict[tuple[int, int], dict[int, NDArray[np.float64]]] = {key: {} for key in keys}
+        try:
+            for future in as_completed(futures):
+                key, first = futures[future]
+                parts[key][first] = future.result()
+                made += len(parts[key][first])
+                if advance is not None:
+                    advance(made, total)
+                if len(parts[key]) == len(starts):
+                    pieces = parts.pop(key)
+                    whole = np.concatenate([pieces[each] for each in starts])
+                    yield summary(key, whole, neurons)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Has processes that start meanwhile use one thread each: there is a process a core."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+# Checks.
+
+
+def _check_cells(
+    num_neurons: int, loads: Any, patterns: Any, corruptions: Any
+) -> list[tuple[int, int]]:
+    check_count(num_neurons, "num_neurons", minimum=1)
+    if (loads is None) == (patterns is None):
+        raise ValueError(
+            "Give either loads= (shares M / N) or patterns= (numbers M), one of the two."
+        )
+    if loads is not None:
+        shares = [
+            check_real(each, "loads", minimum=0.0, exclusive=True)
+            for each in _listed(loads, "loads")
+        ]
+        counts = [max(1, int(share * num_neurons + 0.5)) for share in shares]
+        hint = f"loads {shares} of {num_neurons} neurons are {counts} patterns; "
+    else:
+        counts = [
+            check_count(each, "patterns", minimum=1) for each in _listed(patterns, "patterns")
+        ]
+        hint = ""
+    flips = [
+        check_count(each, "corruptions", maximum=num_neurons)
+        for each in _listed(corruptions, "corruptions")
+    ]
+    for values, name in ((counts, "patterns"), (flips, "corruptions")):
+        if len(set(values)) < len(values):
+            raise ValueError(
+                f"{hint if name == 'patterns' else ''}{name} must be distinct, got {values}."
+            )
+    if num_neurons < 63 and max(counts) > 2**num_neurons:
+        raise ValueError(
+            f"patterns must be at most {2**num_neurons}: there are no more distinct patterns of "
+            f"{num_neurons} neurons; got {max(counts)}."
+        )
+    return [(count, flip) for count in counts for flip in flips]
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name} must be a list of numbers, got {values!r}.")
+    listed = list(values)
+    if not listed:
+        raise ValueError(f"{name} must have at least one entry, got none.")
+    return listed
+
+
+def _settings(
+    make_model: Any,
+    method: Any,
+    num_neurons: int,
+    trials: Any,
+    probes: Any,
+    update: Any,
+    readout: Any,
+    shots: Any,
+    exact: Any,
+    seed: Any,
+) -> CapacitySettings:
+    if not callable(make_model):
+        raise TypeError(
+            "make_model must be a function from patterns to a memory, such as "
+            f"ModelSpec('hopfield'), got {make_model!r}."
+        )
+    if method is not None and not isinstance(method, Method):
+        raise TypeError(
+            "method must be a method such as NeuronDynamics(), or None for the classical "
+            f"dynamics, got {method!r}."
+        )
+    check_count(shots, "shots", minimum=1)
+    settings = CapacitySettings(
+        model=_name(make_model),
+        method=CLASSICAL if method is None else repr(method),
+        update=update,
+        readout=readout,
+        num_neurons=int(num_neurons),
+        trials=trials,
+        probes=probes,
+        shots=0 if method is None else shots,
+        exact=exact,
+        seed=seed,
+    )
+    if method is None and (exact or readout != "state"):
+        raise ValueError(
+            "exact= and readout= are for methods; the classical dynamics (method=None) ends in "
+            "one state. Leave them out."
+        )
+    if method is not None and update != "recall":
+        raise ValueError(
+            f"update={update!r} is for the classical dynamics (method=None); the steps of a method "
+            "are its own, for example NeuronDynamics(sweeps=1, synchronous=True)."
+        )
+    return settings
+
+
+def _name(make_model: Any) -> str:
+    """How the maker of models is told from others in a file."""
+    if isinstance(make_model, (types.FunctionType, type)):
+        return f"{make_model.__module__}.{make_model.__qualname__}"
+    return repr(make_model)
+
+
+def _kept(target: Path | None, settings: CapacitySettings, resume: bool) -> list[CapacityCell]:
+    """The cells that are there already."""
+    if not isinstance(resume, bool):
+        raise TypeError(f"resume must be True or False, got {resume!r}.")
+    if target is None:
+        return []
+    for what, text in (("make_model", settings.model), ("method", settings.method)):
+        if " at 0x" in text or "<lambda>" in text or "<locals>" in text:
+            raise ValueError(
+                f"csv= needs a {what} that a file can name, such as ModelSpec('hopfield') or a "
+                f"function of a module; got {text}."
+            )
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder; a file name was expected.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"The folder {target.parent} does not exist.")
+    if not resume or not target.exists():
+        return []
+    found = CapacityResult.load_csv(target)
+    if found.settings != settings:
+        raise ValueError(
+            f"{target.name} was made with other settings: {differences(settings, found.settings)}. "
+            "Use another file, the same settings, or resume=False to start this one anew."
+        )
+    return list(found.cells)
+
+
+def _check_picklable(task: Task) -> None:
+    for name in ("make_model", "method"):
+        try:
+            pickle.dumps(getattr(task, name))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ValueError(
+                f"workers > 1 need a {name} that can be sent to another process, such as "
+                f"ModelSpec('hopfield'): {error}. Use workers=1 or a function of a module."
+            ) from error

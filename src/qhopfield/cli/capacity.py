@@ -1,0 +1,140 @@
+"""`qhopfield capacity`: errors against load and against corruption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from qhopfield.circuits.capacity import CapacityResult, ModelSpec
+    from qhopfield.circuits.methods import Method
+
+Number = TypeVar("Number", int, float)
+METHODS = ("classical", "rus", "threshold")
+
+
+def capacity(
+    neurons: Annotated[int, typer.Option(help="Number of neurons N.")] = 40,
+    loads: Annotated[
+        str, typer.Option(help="Loads M/N, separated by commas.")
+    ] = "0.05,0.1,0.15,0.2,0.3",
+    patterns: Annotated[
+        str, typer.Option(help="Numbers of patterns M, separated by commas, instead of loads.")
+    ] = "",
+    corruptions: Annotated[
+        str, typer.Option(help="Flipped bits of each probe, separated by commas.")
+    ] = "0",
+    model: Annotated[str, typer.Option(help="hopfield, dense or modern.")] = "hopfield",
+    rule: Annotated[str, typer.Option(help="hopfield: hebb, storkey or projection.")] = "hebb",
+    power: Annotated[
+        int, typer.Option(help="dense: power of the separation function; 0 takes exp(beta x).")
+    ] = 3,
+    beta: Annotated[float, typer.Option(help="modern, and dense with power 0: sharpness.")] = 1.0,
+    method: Annotated[
+        str, typer.Option(help="classical (the model's own dynamics), rus or threshold neurons.")
+    ] = "classical",
+    level: Annotated[int, typer.Option(help="rus: nesting of the neuron.")] = 2,
+    sweeps: Annotated[int, typer.Option(help="rus, threshold: updates of every neuron.")] = 3,
+    update: Annotated[
+        str, typer.Option(help="classical: recall, or one step (one synchronous update).")
+    ] = "recall",
+    readout: Annotated[str, typer.Option(help="rus, threshold: state, sign or shot.")] = "state",
+    trials: Annotated[int, typer.Option(help="Sets of random patterns a point.")] = 100,
+    probes: Annotated[int, typer.Option(help="Most patterns probed a set; 0 probes all.")] = 0,
+    shots: Annotated[int, typer.Option(help="rus, threshold: shots a probe.")] = 1024,
+    exact: Annotated[bool, typer.Option(help="Take the method's law, run no circuit.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    csv: Annotated[
+        Path | None, typer.Option(help="Table, written point by point and resumed.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Keep the points that the table has.")] = True,
+    plot: Annotated[Path | None, typer.Option(help="Figure to write (.png, .svg, .pdf).")] = None,
+    measure: Annotated[
+        str, typer.Option(help="What the figure shows: bit, message or set errors.")
+    ] = "message",
+) -> None:
+    """Measure recall errors of random patterns against load and against corruption."""
+    from qhopfield.circuits.capacity import capacity as measure_capacity
+
+    result = measure_capacity(
+        _spec(model, rule, power, beta),
+        _method(method, level, sweeps),
+        num_neurons=neurons,
+        loads=None if patterns else _numbers(loads, "loads", float),
+        patterns=_numbers(patterns, "patterns", int) if patterns else None,
+        corruptions=_numbers(corruptions, "corruptions", int),
+        trials=trials,
+        probes=probes or None,
+        update=update,
+        readout=readout,
+        shots=shots,
+        exact=exact,
+        seed=seed,
+        workers=workers,
+        csv=csv,
+        resume=resume,
+        progress=True,
+    )
+    _show(result)
+    if plot is not None:
+        result.plot(measure=measure).savefig(plot, dpi=150)
+
+
+def _spec(model: str, rule: str, power: int, beta: float) -> ModelSpec:
+    from qhopfield.circuits.capacity import ModelSpec
+    from qhopfield.circuits.models import Exponential, Polynomial
+
+    if model == "dense":
+        return ModelSpec("dense", separation=Polynomial(power) if power else Exponential(beta))
+    if model == "modern":
+        return ModelSpec("modern", beta=beta)
+    return ModelSpec(model, rule=rule)
+
+
+def _method(name: str, level: int, sweeps: int) -> Method | None:
+    from qhopfield.circuits import NeuronDynamics, RUSNeuron, ThresholdNeuron
+
+    if name == "classical":
+        return None
+    if name == "rus":
+        return NeuronDynamics(RUSNeuron(level=level), sweeps=sweeps)
+    if name == "threshold":
+        return NeuronDynamics(ThresholdNeuron(), sweeps=sweeps)
+    raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
+
+
+def _numbers(text: str, name: str, kind: Callable[[str], Number]) -> list[Number]:
+    """Numbers separated by commas."""
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(
+            f"{name} must be numbers separated by commas such as 1,2; got {text!r}."
+        ) from None
+
+
+def _show(result: CapacityResult) -> None:
+    """Prints one row a point, shares with their intervals."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Error rates in percent, with 95 % intervals")
+    for name in ("M", "M/N", "flips", "bit", "message", "set"):
+        table.add_column(name, justify="right")
+    for cell in result.cells:
+        rates = (cell.error(measure) for measure in ("bit", "message", "set"))
+        load = cell.patterns / result.settings.num_neurons
+        table.add_row(
+            str(cell.patterns),
+            f"{load:.3g}",
+            str(cell.corruption),
+            *(
+                f"{100 * rate:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+                for rate, low, high in rates
+            ),
+        )
+    Console().print(table)

@@ -1,0 +1,465 @@
+"""Options that several commands share, and what is built from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from qiskit.providers import BackendV2
+    from qiskit_aer.noise import NoiseModel
+
+    from ..circuits.methods import NeuronDynamics
+    from ..circuits.models import Model
+    from ..circuits.patterns import PatternSet
+
+MEMORY, METHOD, RUN = "Memory", "Method", "Running"
+
+Patterns = Annotated[
+    str,
+    typer.Option(
+        "--patterns",
+        "-p",
+        metavar="SET|PATH",
+        help="cy, alphabet, digits, or a .npy, .csv, picture or folder of pictures.",
+        rich_help_panel=MEMORY,
+    ),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LABELS",
+        help="Which to store: labels between commas ('3,8'), '#12' for an index. All if left out.",
+        rich_help_panel=MEMORY,
+    ),
+]
+PerLabel = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        help="Store the first K of every label, 0 for all. 1 if left out, unless indices are "
+        "given.",
+        rich_help_panel=MEMORY,
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="M", help="Store the first M of these.", rich_help_panel=MEMORY),
+]
+ModelName = Annotated[
+    str,
+    typer.Option("--model", metavar="NAME", help="hopfield or dense.", rich_help_panel=MEMORY),
+]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Learning rule of hopfield: projection, hebb or storkey. projection if left out.",
+        rich_help_panel=MEMORY,
+    ),
+]
+Separation = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Separation function of dense: polynomial, rectified or exponential. polynomial if "
+        "left out.",
+        rich_help_panel=MEMORY,
+    ),
+]
+Power = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Power of a polynomial separation function. 3 if left out.",
+        rich_help_panel=MEMORY,
+    ),
+]
+Beta = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="Sharpness of the exponential separation function. 1 if left out.",
+        rich_help_panel=MEMORY,
+    ),
+]
+
+NeuronName = Annotated[
+    str,
+    typer.Option(
+        "--neuron",
+        metavar="NAME",
+        help="rotation (level 0), rus (repeat until success) or threshold (exact sign).",
+        rich_help_panel=METHOD,
+    ),
+]
+Level = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        help="Nesting of a rus neuron; each level halves the temperature. 3 if left out.",
+        rich_help_panel=METHOD,
+    ),
+]
+Attempts = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Most tries of a rus block; 1 post-selects. Until success if left out.",
+        rich_help_panel=METHOD,
+    ),
+]
+Bits = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Bits of a threshold neuron's weights, where they must be rounded. 10 if left out.",
+        rich_help_panel=METHOD,
+    ),
+]
+Register = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Where neurons live: feedforward, reuse or coherent.",
+        rich_help_panel=METHOD,
+    ),
+]
+Order = Annotated[
+    str,
+    typer.Option(
+        metavar="ORDER",
+        help="sequential, random, or neuron indices between commas.",
+        rich_help_panel=METHOD,
+    ),
+]
+Synchronous = Annotated[
+    bool,
+    typer.Option(
+        "--synchronous", help="Update all neurons of a sweep at once.", rich_help_panel=METHOD
+    ),
+]
+Sweeps = Annotated[
+    int,
+    typer.Option(metavar="N", help="How often every neuron is updated.", rich_help_panel=METHOD),
+]
+Gain = Annotated[
+    str,
+    typer.Option(
+        metavar="GAIN",
+        help="Angle in radians per unit of field: safe, typical or a number.",
+        rich_help_panel=METHOD,
+    ),
+]
+Fold = Annotated[
+    bool,
+    typer.Option("--fold", help="Allow a gain beyond the safe one.", rich_help_panel=METHOD),
+]
+
+BackendName = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        metavar="NAME",
+        help="aer, mps (Aer's matrix product states) or generic (Qiskit's GenericBackendV2, a "
+        "made-up noisy device).",
+        rich_help_panel=RUN,
+    ),
+]
+Qubits = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Qubits of the generic device. As many as needed if left out.",
+        rich_help_panel=RUN,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A model with what is known of its patterns.
+
+    Attributes:
+        model: energy and update rule.
+        stored: the patterns, with labels and shape.
+    """
+
+    model: Model
+    stored: PatternSet
+
+
+def read_patterns(
+    patterns: str, store: str | None, per_label: int | None, limit: int | None
+) -> PatternSet:
+    """Reads a bundled set or a user's own, and picks from it.
+
+    Raises:
+        FileNotFoundError: there is neither such a set nor such a file.
+        ValueError: a choice that does not fit the set, or a file that is not what it claims.
+    """
+    from ..circuits.common.checks import check_count
+    from ..circuits.patterns import available_sets, load_patterns, load_set
+
+    if patterns in available_sets():
+        chosen = load_set(patterns)
+    elif Path(patterns).exists():
+        chosen = load_patterns(patterns)
+    else:
+        raise FileNotFoundError(
+            f"--patterns: {patterns!r} is neither a file, nor a folder, nor a bundled set "
+            f"({', '.join(available_sets())})."
+        )
+    keys: list[str | int] = []
+    if store is not None:
+        keys = [_key(each.strip()) for each in store.split(",")]
+        chosen = chosen.select(keys)
+    if per_label is None:
+        # Someone who names indices means these.
+        per_label = 0 if any(isinstance(key, int) for key in keys) else 1
+    if check_count(per_label, "--per-label"):
+        seen: dict[str, int] = {}
+        kept: list[int] = []
+        for index, label in enumerate(chosen.labels):
+            seen[label] = seen.get(label, 0) + 1
+            if seen[label] <= per_label:
+                kept.append(index)
+        chosen = chosen.select(kept)
+    if limit is not None:
+        chosen = chosen.select(range(min(check_count(limit, "--limit", minimum=1), len(chosen))))
+    return chosen
+
+
+def build_memory(
+    stored: PatternSet,
+    model: str,
+    rule: str | None,
+    separation: str | None,
+    power: int | None,
+    beta: float | None,
+) -> Memory:
+    """Stores patterns in the chosen model.
+
+    Raises:
+        ValueError: an unknown name, an option of another model, or patterns that it cannot store.
+    """
+    from ..circuits.common.checks import check_choice
+    from ..circuits.models import (
+        DenseAssociativeMemory,
+        Exponential,
+        Hopfield,
+        Polynomial,
+        RectifiedPolynomial,
+        SeparationFunction,
+    )
+
+    check_choice(model, "--model", ("hopfield", "dense"))
+    if model == "hopfield":
+        refuse("--model dense", separation=separation, power=power, beta=beta)
+        chosen: Model = Hopfield.store(stored.patterns, rule=rule or "projection")
+        return Memory(chosen, stored)
+    refuse("--model hopfield", rule=rule)
+    separation = check_choice(
+        separation or "polynomial", "--separation", ("polynomial", "rectified", "exponential")
+    )
+    function: SeparationFunction
+    if separation == "exponential":
+        refuse("--separation polynomial and rectified", power=power)
+        function = Exponential(1.0 if beta is None else beta)
+    else:
+        refuse("--separation exponential", beta=beta)
+        kind = Polynomial if separation == "polynomial" else RectifiedPolynomial
+        function = kind(3 if power is None else power)
+    return Memory(DenseAssociativeMemory(stored.patterns, separation=function), stored)
+
+
+def build_method(
+    neuron: str,
+    level: int | None,
+    attempts: int | None,
+    bits: int | None,
+    register: str,
+    order: str,
+    synchronous: bool,
+    sweeps: int,
+    gain: str,
+    fold: bool,
+) -> NeuronDynamics:
+    """Makes the method.
+
+    Raises:
+        ValueError: an unknown name, a number out of range, or an option of another neuron.
+    """
+    from ..circuits import NeuronDynamics, RotationNeuron, RUSNeuron, ThresholdNeuron
+    from ..circuits.blocks import Neuron
+    from ..circuits.common.checks import check_choice
+
+    check_choice(neuron, "--neuron", ("rotation", "rus", "threshold"))
+    if neuron != "rus":
+        refuse("--neuron rus", level=level, attempts=attempts)
+    if neuron != "threshold":
+        refuse("--neuron threshold", bits=bits)
+    chosen: Neuron
+    if neuron == "rus":
+        chosen = RUSNeuron(level=3 if level is None else level, attempts=attempts)
+    elif neuron == "rotation":
+        chosen = RotationNeuron()
+    else:
+        chosen = ThresholdNeuron() if bits is None else ThresholdNeuron(bits=bits)
+    return NeuronDynamics(
+        chosen,
+        sweeps=sweeps,
+        order=_order(order),
+        synchronous=synchronous,
+        register=register,
+        gain=_gain(gain),
+        fold=fold,
+    )
+
+
+def build_backend(name: str, qubits: int | None, needed: int) -> BackendV2 | None:
+    """Makes the backend; None stands for Aer as the library sets it up.
+
+    Args:
+        name: ``aer``, ``mps`` or ``generic``.
+        qubits: width of the generic device, or None for ``needed``.
+        needed: qubits of the circuit.
+
+    Raises:
+        ValueError: an unknown name, or a device that is too small.
+    """
+    from ..circuits.common.checks import check_choice, check_count
+
+    check_choice(name, "--backend", ("aer", "mps", "generic"))
+    if name != "generic":
+        refuse("--backend generic", qubits=qubits)
+    if name == "aer":
+        return None
+    if name == "mps":
+        from qiskit_aer import AerSimulator
+
+        return AerSimulator(method="matrix_product_state")
+    from qiskit.providers.fake_provider import GenericBackendV2
+
+    width = needed if qubits is None else check_count(qubits, "--qubits", minimum=1)
+    if width < needed:
+        raise ValueError(f"--qubits must be >= {needed}, what the circuit needs; got {width}.")
+    # A device has two qubits at least; the seed makes it the same device every time.
+    return GenericBackendV2(max(width, 2), control_flow=True, seed=0)
+
+
+def build_noise(depolarizing: float | None, readout: float | None) -> NoiseModel | None:
+    """Makes Aer's noise from two error probabilities, or None where neither is given.
+
+    Raises:
+        ValueError: a probability outside [0, 1].
+    """
+    from ..circuits.common.checks import check_real
+
+    if depolarizing is None and readout is None:
+        return None
+    from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+
+    two_qubit_gates = ["cx", "cz", "rzz"]
+    noise = NoiseModel(basis_gates=["id", "rx", "ry", "rz", "sx", "x", "h", *two_qubit_gates])
+    if depolarizing is not None:
+        strength = check_real(depolarizing, "--depolarizing", minimum=0.0, maximum=1.0)
+        noise.add_all_qubit_quantum_error(depolarizing_error(strength, 2), two_qubit_gates)
+    if readout is not None:
+        wrong = check_real(readout, "--readout", minimum=0.0, maximum=1.0)
+        error = ReadoutError([[1.0 - wrong, wrong], [wrong, 1.0 - wrong]])
+        noise.add_all_qubit_readout_error(error)
+    return noise
+
+
+def read_probes(path: Path, num_neurons: int) -> NDArray[np.float64]:
+    """Reads probes: files as for patterns; numbers may also lie between -1 and 1, 0 being erased.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not what it claims, or its rows do not fit the memory.
+    """
+    from ..circuits.patterns import check_probes, load_patterns
+
+    if not path.exists():
+        raise FileNotFoundError(f"--probe: there is no file {path}.")
+    numbers: Any
+    try:
+        numbers = load_patterns(path).patterns
+    except ValueError:
+        numbers = _numbers(path)
+        if numbers is None:
+            raise
+    return check_probes(numbers, num_neurons, name=path.name)
+
+
+def amount(text: str | None, name: str) -> float | None:
+    """Reads how many entries are meant: ``13`` is a number, ``0.2`` a fraction.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text is None:
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise ValueError(f"{name} must be a number of entries (13) or a fraction (0.2), got {text!r}.")
+
+
+def refuse(owner: str, **options: object) -> None:
+    """Refuses options that were given but belong to something else.
+
+    Raises:
+        ValueError: one was given.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is for {owner}; leave it out here.")
+
+
+def _key(text: str) -> str | int:
+    """A label, or the index after ``#``."""
+    if text.startswith("#"):
+        try:
+            return int(text[1:])
+        except ValueError:
+            raise ValueError(
+                f"--store: an index is written '#' and a whole number, got {text!r}."
+            ) from None
+    return text
+
+
+def _order(text: str) -> Any:
+    """A name, or indices between commas."""
+    if text and not set(text) - set("0123456789, "):
+        return [int(each) for each in text.split(",")]
+    return text
+
+
+def _gain(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _numbers(path: Path) -> Any:
+    """Numbers of a .npy or .csv file, or None where there are none to read."""
+    import numpy as np
+
+    try:
+        if path.suffix.lower() == ".npy":
+            return np.load(path, allow_pickle=False)
+        if path.suffix.lower() == ".csv":
+            return np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
+    except Exception:  # NumPy's readers have no common error; the caller says what is wrong
+        return None
+    return None

@@ -1,0 +1,201 @@
+"""``qhopfield recall``: store patterns, corrupt them, recall them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options as opt
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PROBES, OUTPUT = "Probes", "Output"
+
+
+def recall(
+    patterns: opt.Patterns = "digits",
+    store: opt.Store = None,
+    per_label: opt.PerLabel = None,
+    limit: opt.Limit = None,
+    model: opt.ModelName = "hopfield",
+    rule: opt.Rule = None,
+    separation: opt.Separation = None,
+    power: opt.Power = None,
+    beta: opt.Beta = None,
+    probe: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Probes from a file as for --patterns; in a .npy or .csv that has other numbers "
+            "than 0 and 1, 0 is an erased entry.",
+            rich_help_panel=PROBES,
+        ),
+    ] = None,
+    flips: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|X",
+            help="Flip entries of stored patterns: 13 is a number, 0.2 a fraction. 0.2 if nothing "
+            "else is asked for.",
+            rich_help_panel=PROBES,
+        ),
+    ] = None,
+    erase: Annotated[
+        str | None,
+        typer.Option(metavar="N|X", help="Erase entries, likewise.", rich_help_panel=PROBES),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            metavar="P",
+            help="How many probes, going round the stored patterns. One each if left out.",
+            rich_help_panel=PROBES,
+        ),
+    ] = None,
+    neuron: opt.NeuronName = "rus",
+    level: opt.Level = None,
+    attempts: opt.Attempts = None,
+    bits: opt.Bits = None,
+    register: opt.Register = "feedforward",
+    order: opt.Order = "sequential",
+    synchronous: opt.Synchronous = False,
+    sweeps: opt.Sweeps = 3,
+    gain: opt.Gain = "safe",
+    fold: opt.Fold = False,
+    shots: Annotated[
+        int, typer.Option(metavar="N", help="Runs a probe.", rich_help_panel=opt.RUN)
+    ] = 16,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Of everything random; the same seed gives the same answer.",
+            rich_help_panel=opt.RUN,
+        ),
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Run no circuit and take the law: exact for few neurons, else sampled.",
+            rich_help_panel=opt.RUN,
+        ),
+    ] = False,
+    backend: opt.BackendName = "aer",
+    qubits: opt.Qubits = None,
+    depolarizing: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Strength of a depolarising channel after every two-qubit gate (cx, cz, rzz).",
+            rich_help_panel=opt.RUN,
+        ),
+    ] = None,
+    readout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Probability that a measurement errs.", rich_help_panel=opt.RUN
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Draw the result: .png, .svg or .pdf.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write one row a probe.", rich_help_panel=OUTPUT),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write all that is known.", rich_help_panel=OUTPUT),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Write an .npz for RecallResult.load.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print nothing.", rich_help_panel=OUTPUT),
+    ] = False,
+) -> None:
+    """Store patterns, corrupt them, and recall them by quantum neurons."""
+    from ..circuits import recall as run
+    from ..circuits.common.randomness import as_generator
+    from . import report
+
+    report.check_targets(picture=picture, csv=csv, json=json, save=save)
+    as_generator(seed)  # refuses a wrong one before anything is read
+    stored = opt.read_patterns(patterns, store, per_label, limit)
+    memory = opt.build_memory(stored, model, rule, separation, power, beta)
+    method = opt.build_method(
+        neuron, level, attempts, bits, register, order, synchronous, sweeps, gain, fold
+    )
+    rows, truth = _probes(memory, probe, flips, erase, count, seed)
+    device = opt.build_backend(
+        backend, qubits, 0 if backend == "aer" else method.qubits(memory.model)
+    )
+    noise = opt.build_noise(depolarizing, readout)
+
+    start = time.perf_counter()
+    result = run(
+        memory.model,
+        rows,
+        method,
+        shots=shots,
+        backend=device,
+        noise_model=noise,
+        seed=seed,
+        exact=exact,
+        progress=not quiet and sys.stderr.isatty(),
+    )
+    seconds = time.perf_counter() - start
+
+    written = report.write(result, stored, picture=picture, csv=csv, json=json, save=save)
+    if not quiet:
+        out = report.console()
+        out.print(report.recall_table(result, stored, truth))
+        report.print_summary(out, result, truth)
+        report.print_costs(out, result, seconds)
+        report.print_written(out, written)
+
+
+def _probes(
+    memory: opt.Memory,
+    probe: Path | None,
+    flips: str | None,
+    erase: str | None,
+    count: int | None,
+    seed: int | None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+    """Probes (P, N), and which stored patterns they come from, (P,), where that is known."""
+    import numpy as np
+
+    from ..circuits.common.checks import check_count
+    from ..circuits.patterns import corrupt
+
+    if probe is not None:
+        opt.refuse("probes made from stored patterns", flips=flips, erase=erase, count=count)
+        return opt.read_probes(probe, memory.model.num_neurons), None
+    if flips is None and erase is None:
+        flips = "0.2"
+    total = len(memory.stored) if count is None else check_count(count, "--count", minimum=1)
+    truth = np.arange(total) % len(memory.stored)
+    # Another stream than recall's own, which starts from the bare seed.
+    rng = np.random.default_rng(None if seed is None else [seed, 1])
+    rows = corrupt(
+        memory.stored.patterns[truth],
+        flips=opt.amount(flips, "--flips"),
+        erase=opt.amount(erase, "--erase"),
+        seed=rng,
+    )
+    return rows.astype(np.float64), truth

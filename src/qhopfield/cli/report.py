@@ -1,0 +1,308 @@
+"""What the commands print and write."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from ..circuits import RecallResult
+    from ..circuits.patterns import PatternSet
+
+PICTURES = (".png", ".svg", ".pdf")
+MOST_ROWS = 40
+STRIP_HEAD = 10
+# Of two pixels one above the other: +1 is ink, -1 paper, 0 erased.
+BLOCKS = {
+    (1, 1): "█",
+    (1, -1): "▀",
+    (-1, 1): "▄",
+    (-1, -1): " ",
+    (1, 0): "▓",
+    (0, 1): "▓",
+    (0, 0): "▒",
+    (-1, 0): "░",
+    (0, -1): "░",
+}
+
+
+def console() -> Console:
+    """Standard output, as wide as the terminal; text in brackets and numbers stay as they are."""
+    return Console(highlight=False)
+
+
+# Files.
+
+
+def check_targets(**targets: Path | None) -> None:
+    """Refuses files that could not be written, before the work that would fill them.
+
+    Args:
+        targets: what is to be written where, by the option's name.
+
+    Raises:
+        FileNotFoundError: a folder does not exist.
+        IsADirectoryError: a path is a folder.
+        ValueError: a picture or result of an unknown kind, or one path for two files.
+    """
+    for name, path in targets.items():
+        if path is None:
+            continue
+        if path.is_dir():
+            raise IsADirectoryError(f"--{name}: {path} is a folder; a file name was expected.")
+        if not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"--{name}: the folder {path.parent} does not exist.")
+        known = {"picture": PICTURES, "save": (".npz",)}.get(name)
+        if known is not None and path.suffix.lower() not in known:
+            raise ValueError(f"--{name} must end in {' or '.join(known)}, got {path.name!r}.")
+    paths = [path.absolute() for path in targets.values() if path is not None]
+    if len(set(paths)) < len(paths):
+        raise ValueError("Two outputs have one path; give each a file of its own.")
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure; the file is whole or not there."""
+    from ..circuits.common.files import whole_file
+
+    kind = path.suffix.lower().lstrip(".")
+    with whole_file(path) as file:
+        figure.savefig(file, format=kind, dpi=150)
+
+
+def write(
+    result: RecallResult,
+    stored: PatternSet,
+    *,
+    picture: Path | None = None,
+    csv: Path | None = None,
+    json: Path | None = None,
+    save: Path | None = None,
+) -> list[Path]:
+    """Writes a result wherever it was asked for, and returns the paths."""
+    if picture is not None:
+        from ..circuits.plotting import plot_recall
+
+        save_figure(plot_recall(result, stored.shape, labels=stored.labels), picture)
+    if csv is not None:
+        result.to_csv(csv)
+    if json is not None:
+        result.to_json(json)
+    if save is not None:
+        result.save(save)
+    return [path for path in (picture, csv, json, save) if path is not None]
+
+
+def print_written(out: Console, paths: list[Path]) -> None:
+    """Says where files are."""
+    for path in paths:
+        # Unwrapped, so that it can be copied.
+        out.print(f"Wrote {path.absolute()}", markup=False, soft_wrap=True)
+
+
+# Pictures in the terminal.
+
+
+def half_blocks(picture: NDArray[Any]) -> list[str]:
+    """A picture of +1, -1 and 0 as lines of text, two rows of pixels a line."""
+    rows = picture.tolist()
+    if len(rows) % 2:
+        rows.append([-1] * len(rows[0]))
+    return [
+        "".join(BLOCKS[int(upper), int(lower)] for upper, lower in zip(*pair, strict=True))
+        for pair in zip(rows[::2], rows[1::2], strict=True)
+    ]
+
+
+def side_by_side(
+    states: NDArray[Any], shape: tuple[int, int], titles: list[str] | None, width: int
+) -> list[str]:
+    """Pictures beside each other, as many as fit into ``width``, as lines of text."""
+    cell = max([shape[1], *(len(title) for title in titles or ())])
+    across = max(1, (width + 2) // (cell + 2))
+    lines: list[str] = []
+    for first in range(0, len(states), across):
+        block = states[first : first + across]
+        if lines:
+            lines.append("")
+        if titles is not None:
+            names = titles[first : first + across]
+            lines.append("  ".join(name.center(cell) for name in names).rstrip())
+        drawn = [half_blocks(state.reshape(shape)) for state in block]
+        lines.extend(
+            "  ".join(part.center(cell) for part in parts).rstrip()
+            for parts in zip(*drawn, strict=True)
+        )
+    return lines
+
+
+def strip_width(stored: PatternSet) -> int:
+    """Columns that :func:`print_strips` takes."""
+    assert stored.shape is not None  # only pictures are shown so
+    return STRIP_HEAD + len(stored) * (stored.shape[1] + 1) - 1
+
+
+def print_strips(out: Console, result: RecallResult, stored: PatternSet) -> None:
+    """Shows probes, recalled states and the classical ones as strips of pictures."""
+    assert stored.shape is not None  # only pictures are shown so
+    strips: list[tuple[str, NDArray[Any]]] = [
+        ("probe", result.probes),
+        ("recalled", result.states),
+    ]
+    if result.classical_states is not None:
+        strips.append(("classical", result.classical_states))
+    for name, states in strips:
+        drawn = [half_blocks(state.reshape(stored.shape)) for state in states]
+        out.print()
+        for number, parts in enumerate(zip(*drawn, strict=True)):
+            head = (name if number == 0 else "").ljust(STRIP_HEAD)
+            out.print(head + " ".join(parts), markup=False, no_wrap=True, overflow="crop")
+    out.print()
+
+
+# Tables.
+
+
+def recall_table(
+    result: RecallResult,
+    stored: PatternSet,
+    truth: NDArray[np.int64] | None,
+    *,
+    name: str = "pattern",
+) -> Table:
+    """One row a probe.
+
+    Args:
+        result: the result.
+        stored: labels of the stored patterns.
+        truth: the stored pattern that each probe comes from, (P,), or None where it is unknown:
+            overlaps are then with the pattern nearest to the recalled state.
+        name: what a pattern is called.
+    """
+    import numpy as np
+
+    nearest = result.nearest_patterns
+    own = nearest if truth is None else truth
+    targets = result.patterns[own]
+    starts = (result.probes * targets).mean(axis=1)
+    starts[own < 0] = math.nan
+    rows = np.arange(result.num_probes)
+    overlaps = result.overlaps[rows, own]
+    classical = result.classical_overlaps
+    accepted = result.acceptance
+    selective = bool((accepted < 1.0 - 1e-9).any())
+
+    table = Table(box=SIMPLE_HEAD, caption=_more(result.num_probes), caption_justify="left")
+    table.add_column("probe" if truth is None else name, justify="right")
+    table.add_column("probe\noverlap", justify="right")
+    table.add_column("recalled\noverlap", justify="right")
+    if truth is None:
+        table.add_column("recalled\nas", justify="right")
+    table.add_column("probability" if result.exact else "share of\nshots", justify="right")
+    if selective:
+        table.add_column("accepted", justify="right")
+    table.add_column("energy", justify="right")
+    if classical is not None:
+        table.add_column("classical\noverlap", justify="right")
+    if truth is not None:
+        table.add_column("correct?")
+    for index in range(min(result.num_probes, MOST_ROWS)):
+        found = bool(result.recalled[index])
+        label = stored.labels[own[index]] if own[index] >= 0 else "-"
+        cells = [str(index) if truth is None else label]
+        cells += [_number(starts[index]), _number(overlaps[index])]
+        if truth is None:
+            cells.append(label)
+        share = float(result.probabilities[index])
+        cells.append(_number(share) if result.exact else _percent(share))
+        if selective:
+            cells.append(_percent(float(accepted[index])))
+        cells.append(f"{result.energies[index]:.2f}" if found else "-")
+        if classical is not None:
+            cells.append(_number(classical[index, own[index]]) if own[index] >= 0 else "-")
+        if truth is not None:
+            cells.append("yes" if overlaps[index] == 1.0 else "[bold]no[/]")
+        table.add_row(*cells)
+    return table
+
+
+def print_summary(out: Console, result: RecallResult, truth: NDArray[np.int64] | None) -> None:
+    """Says how many probes came back, by circuits and classically."""
+    import numpy as np
+
+    if not result.recalled.any():
+        out.print("No shot was accepted: nothing was recalled.", markup=False)
+        return
+    if truth is None:
+        return
+    rows, number = np.arange(result.num_probes), result.num_probes
+    targets = result.patterns[truth]
+    right = int((result.overlaps[rows, truth] == 1.0).sum())
+    mean = float(np.nanmean((result.expectations * targets).mean(axis=1)))
+    share = float(np.nanmean(result.probability_of(targets)))
+    most = "probable" if result.exact else "frequent"
+    words = f"{right} of {number} most {most} states are the stored pattern exactly"
+    if result.classical_overlaps is not None:
+        classical = result.classical_overlaps[rows, truth]
+        words += f"; of the classical dynamics, {int((classical == 1.0).sum())}"
+    out.print(words + ".", markup=False)
+    over = "Over the distribution" if result.exact else "All shots together"
+    single = f"{over}: mean overlap {mean:.3f}, exact in {share:.1%}"
+    if result.classical_overlaps is not None:
+        single += f"; classical {classical.mean():.3f} and {(classical == 1.0).mean():.1%}"
+    out.print(single + ".", markup=False)
+
+
+def print_costs(out: Console, result: RecallResult, seconds: float) -> None:
+    """Says what the recall took."""
+    import numpy as np
+
+    cost = result.resources
+    if cost is not None:
+        gates = cost.expected_two_qubit_gates
+        counted = "expected" if math.isfinite(gates) else "with every loop run once"
+        gates = gates if math.isfinite(gates) else float(cost.two_qubit_gates)
+        out.print(
+            f"Circuits: {_count(cost.qubits, 'qubit')}, {_count(cost.updates, 'update')} a shot, "
+            f"{gates:,.0f} two-qubit gates a shot {counted}"
+            + (f" ({gates / cost.updates:.1f} an update)." if cost.updates else "."),
+            markup=False,
+        )
+    details = []
+    if not np.isnan(result.attempts).all():
+        details.append(f"{np.nanmean(result.attempts):.2f} attempts (level-1 blocks) an update")
+    if (result.acceptance < 1.0 - 1e-9).any():
+        details.append(f"{result.acceptance.mean():.1%} of shots accepted")
+    if np.nansum(result.folded) > 0.0:
+        details.append(f"{np.nanmean(result.folded):.1%} of updates beyond the gain's range")
+    if details:
+        out.print("Neurons: " + ", ".join(details) + ".", markup=False)
+    probes = _count(result.num_probes, "probe")
+    work = probes if result.exact else f"{probes} x {_count(result.shots, 'shot')}"
+    out.print(f"Run: {work} on {result.run_on} in {seconds:.1f} s.", markup=False)
+
+
+def _more(number: int) -> str | None:
+    if number <= MOST_ROWS:
+        return None
+    return f"and {number - MOST_ROWS} more; --csv writes all"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100.0 * share:.0f} %"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

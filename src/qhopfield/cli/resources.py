@@ -1,0 +1,129 @@
+"""``qhopfield resources``: what a recall costs, before and after transpiling."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options as opt
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..circuits.resources import Resources
+
+BASES = {"cx": ["rz", "sx", "x", "cx"], "rzz": ["rz", "sx", "x", "rx", "rzz"]}
+
+
+def resources(
+    patterns: opt.Patterns = "digits",
+    store: opt.Store = None,
+    per_label: opt.PerLabel = None,
+    limit: opt.Limit = None,
+    model: opt.ModelName = "hopfield",
+    rule: opt.Rule = None,
+    separation: opt.Separation = None,
+    power: opt.Power = None,
+    beta: opt.Beta = None,
+    neuron: opt.NeuronName = "rus",
+    level: opt.Level = None,
+    attempts: opt.Attempts = None,
+    bits: opt.Bits = None,
+    register: opt.Register = "feedforward",
+    order: opt.Order = "sequential",
+    synchronous: opt.Synchronous = False,
+    sweeps: opt.Sweeps = 3,
+    gain: opt.Gain = "safe",
+    fold: opt.Fold = False,
+    basis: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Two-qubit gate to transpile to: cx or rzz; may come twice. Both if left out.",
+            rich_help_panel="Transpiling",
+        ),
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Transpile for a device: generic (Qiskit's GenericBackendV2).",
+            rich_help_panel="Transpiling",
+        ),
+    ] = None,
+    qubits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Qubits of the generic device. As many as needed if left out.",
+            rich_help_panel="Transpiling",
+        ),
+    ] = None,
+) -> None:
+    """Count qubits, two-qubit gates, depth and attempts of one shot of one probe."""
+    from qiskit.transpiler import generate_preset_pass_manager
+
+    from ..circuits import resources as count
+    from ..circuits.common.checks import check_choice
+    from . import report
+
+    names = list(dict.fromkeys(basis or ([] if backend else BASES)))
+    for name in names:
+        check_choice(name, "--basis", BASES)
+    if backend is None:
+        opt.refuse("--backend generic", qubits=qubits)
+    else:
+        check_choice(backend, "--backend", ("generic",))
+    stored = opt.read_patterns(patterns, store, per_label, limit)
+    memory = opt.build_memory(stored, model, rule, separation, power, beta).model
+    method = opt.build_method(
+        neuron, level, attempts, bits, register, order, synchronous, sweeps, gain, fold
+    )
+    costs = {"as written": count(memory, method)}
+    for name in names:
+        manager = generate_preset_pass_manager(
+            optimization_level=2, basis_gates=BASES[name], seed_transpiler=0
+        )
+        costs[f"basis {name}"] = count(memory, method, pass_manager=manager)
+    if backend is not None:
+        device = opt.build_backend(backend, qubits, costs["as written"].qubits)
+        assert device is not None  # generic always gives one
+        costs[f"{backend}, {device.num_qubits} qubits"] = count(memory, method, backend=device)
+
+    out = report.console()
+    out.print(f"{memory!r}\n{method!r}", markup=False)
+    out.print(_table(costs))
+
+
+def _table(costs: dict[str, Resources]) -> Table:
+    """One column a way of counting."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("one shot of one probe")
+    for name in costs:
+        table.add_column(name, justify="right")
+    each = list(costs.values())
+    first = each[0]
+
+    def add(name: str, values: list[float], digits: int = 0) -> None:
+        if any(math.isfinite(value) for value in values):
+            cells = [f"{value:,.{digits}f}" if math.isfinite(value) else "-" for value in values]
+            table.add_row(name, *cells)
+
+    add("qubits", [cost.qubits for cost in each])
+    add("circuits, one after the other", [cost.circuits for cost in each])
+    add("neuron updates", [cost.updates for cost in each])
+    add("two-qubit gates, loops run once", [cost.two_qubit_gates for cost in each])
+    add("two-qubit gates, expected", [cost.expected_two_qubit_gates for cost in each])
+    if first.updates:
+        expected = [cost.expected_two_qubit_gates / cost.updates for cost in each]
+        add("two-qubit gates an update, expected", expected, 1)
+    add("depth, loops run once", [cost.depth for cost in each])
+    add("attempts (level-1 blocks) an update", [first.expected_attempts], 2)
+    add("gain, radians per unit of field", [first.gain], 4)
+    add("largest rounding error of a field", [first.field_error or math.nan], 6)
+    return table
