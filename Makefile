@@ -13,7 +13,7 @@ run: $(STAMP)
 	$(BIN)/qhopfield $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
 claims: $(STAMP)
 	$(BIN)/python -m benchmarks.claims $(ARGS)

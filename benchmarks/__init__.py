@@ -1,0 +1,1 @@
+"""Benchmarks, one script a question (``python -m benchmarks.NAME --help``), and the claims."""
