@@ -13,10 +13,10 @@ from .common.checks import check_count
 from .common.progress import progress_bar
 from .common.randomness import Seed, as_generator
 from .execution import make_runner
-from .methods import Method, NeuronDynamics, Samples
+from .methods import FilteredMemory, Method, NeuronDynamics, Samples
 from .methods.base import Probes
 from .methods.probes import as_states, expectations_of
-from .models import Model
+from .models import Model, ModernHopfield
 from .resources import resources
 from .result import RecallResult
 
@@ -41,7 +41,8 @@ def recall(
         model: the memory: energy and update rule.
         probes: what recall starts from: spin expectations in [-1, 1] (+-1 known, 0 erased,
             between a product state), or Statevectors.
-        method: the circuit that makes it happen; None takes ``NeuronDynamics()``.
+        method: the circuit that makes it happen; None takes ``NeuronDynamics()``, and
+            ``FilteredMemory()`` for a :class:`ModernHopfield`.
         shots: runs a probe, >= 1.
         backend: an AerSimulator or any BackendV2; None uses Aer and chooses how to simulate.
         sampler: any SamplerV2, in place of a backend.
@@ -76,7 +77,8 @@ def recall(
         raise TypeError(
             f"model must be a memory such as Hopfield.store(patterns), got {type(model).__name__}."
         )
-    method = NeuronDynamics() if method is None else method
+    if method is None:
+        method = FilteredMemory() if isinstance(model, ModernHopfield) else NeuronDynamics()
     if not isinstance(method, Method):
         raise TypeError(
             f"method must be a method such as NeuronDynamics(), got {type(method).__name__}."

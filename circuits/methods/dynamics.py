@@ -170,7 +170,7 @@ class NeuronDynamics(Method):
         plan = Plan.asynchronous(())
         small = registers.qubits_needed("feedforward", self.neuron, prepared, plan)
         return (
-            f"Use register='feedforward' ({small} qubits for any number of neurons), or pass "
+            f"Use register='feedforward' (a circuit of width {small} for any number of neurons), or pass "
             "backend=AerSimulator(method='matrix_product_state') for a simulation whose cost grows "
             "with entanglement."
         )
@@ -475,7 +475,8 @@ def _check_model(model: Model) -> None:
     if not isinstance(model, (Hopfield, DenseAssociativeMemory)):
         raise TypeError(
             "NeuronDynamics needs a Hopfield or DenseAssociativeMemory, got "
-            f"{type(model).__name__}."
+            f"{type(model).__name__}. FilteredMemory() and AmplifiedMemory() recall from any model "
+            "with patterns."
         )
 
 
