@@ -170,7 +170,7 @@ class NeuronDynamics(Method):
         plan = Plan.asynchronous(())
         small = registers.qubits_needed("feedforward", self.neuron, prepared, plan)
         return (
-            f"Use register='feedforward' (a circuit of width {small} for any number of neurons), or pass "
+            f"Use register='feedforward' (width {small} for any number of neurons), or pass "
             "backend=AerSimulator(method='matrix_product_state') for a simulation whose cost grows "
             "with entanglement."
         )

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from . import memories as mem
+from . import options as opt
+
 if TYPE_CHECKING:
     from qhopfield.circuits.capacity import CapacityResult, ModelSpec
     from qhopfield.circuits.methods import Method
 
 Number = TypeVar("Number", int, float)
-METHODS = ("classical", "rus", "threshold")
+METHODS = ("classical", "rus", "threshold", "filtered", "amplified", "vote", "rejection")
 
 
 def capacity(
@@ -32,19 +35,42 @@ def capacity(
     power: Annotated[
         int, typer.Option(help="dense: power of the separation function; 0 takes exp(beta x).")
     ] = 3,
-    beta: Annotated[float, typer.Option(help="modern, and dense with power 0: sharpness.")] = 1.0,
+    beta: Annotated[
+        float | None,
+        typer.Option(
+            help="modern, dense with power 0, filters exp and kernel: sharpness. 1 if left out."
+        ),
+    ] = None,
     method: Annotated[
-        str, typer.Option(help="classical (the model's own dynamics), rus or threshold neurons.")
+        str,
+        typer.Option(
+            help="classical (the model's own dynamics), rus or threshold neurons, filtered, "
+            "amplified, vote or rejection."
+        ),
     ] = "classical",
-    level: Annotated[int, typer.Option(help="rus: nesting of the neuron.")] = 2,
-    sweeps: Annotated[int, typer.Option(help="rus, threshold: updates of every neuron.")] = 3,
+    level: Annotated[
+        int | None, typer.Option(help="rus: nesting of the neuron. 2 if left out.")
+    ] = None,
+    sweeps: Annotated[
+        int | None,
+        typer.Option(
+            help="rus, threshold, vote: updates of every neuron. 3 if left out, 1 for vote."
+        ),
+    ] = None,
+    filter: mem.FilterName = None,
+    controls: mem.Controls = None,
+    least: mem.Least = None,
+    d_min: mem.DMin = None,
+    rounds: mem.Rounds = None,
+    iterations: mem.Iterations = None,
+    votes: mem.Votes = None,
     update: Annotated[
         str, typer.Option(help="classical: recall, or one step (one synchronous update).")
     ] = "recall",
-    readout: Annotated[str, typer.Option(help="rus, threshold: state, sign or shot.")] = "state",
+    readout: Annotated[str, typer.Option(help="All but classical: state, sign or shot.")] = "state",
     trials: Annotated[int, typer.Option(help="Sets of random patterns a point.")] = 100,
     probes: Annotated[int, typer.Option(help="Most patterns probed a set; 0 probes all.")] = 0,
-    shots: Annotated[int, typer.Option(help="rus, threshold: shots a probe.")] = 1024,
+    shots: Annotated[int, typer.Option(help="All but classical: shots a probe.")] = 1024,
     exact: Annotated[bool, typer.Option(help="Take the method's law, run no circuit.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
@@ -60,9 +86,11 @@ def capacity(
     """Measure recall errors of random patterns against load and against corruption."""
     from qhopfield.circuits.capacity import capacity as measure_capacity
 
+    choices = mem.Choices(filter, controls, least, d_min, rounds, iterations, votes)
+    takes = model == "modern" or (model == "dense" and power == 0)
     result = measure_capacity(
-        _spec(model, rule, power, beta),
-        _method(method, level, sweeps),
+        _spec(model, rule, power, choices.model_beta(beta, takes), takes),
+        _method(method, level, sweeps, choices, beta),
         num_neurons=neurons,
         loads=None if patterns else _numbers(loads, "loads", float),
         patterns=_numbers(patterns, "patterns", int) if patterns else None,
@@ -84,27 +112,38 @@ def capacity(
         result.plot(measure=measure).savefig(plot, dpi=150)
 
 
-def _spec(model: str, rule: str, power: int, beta: float) -> ModelSpec:
+def _spec(model: str, rule: str, power: int, beta: float | None, takes: bool) -> ModelSpec:
     from qhopfield.circuits.capacity import ModelSpec
     from qhopfield.circuits.models import Exponential, Polynomial
 
+    if not takes:
+        opt.refuse("modern, dense with --power 0, and filters exp and kernel", beta=beta)
+    sharpness = 1.0 if beta is None else beta
     if model == "dense":
-        return ModelSpec("dense", separation=Polynomial(power) if power else Exponential(beta))
+        return ModelSpec("dense", separation=Polynomial(power) if power else Exponential(sharpness))
     if model == "modern":
-        return ModelSpec("modern", beta=beta)
+        return ModelSpec("modern", beta=sharpness)
     return ModelSpec(model, rule=rule)
 
 
-def _method(name: str, level: int, sweeps: int) -> Method | None:
+def _method(
+    name: str, level: int | None, sweeps: int | None, choices: mem.Choices, beta: float | None
+) -> Method | None:
     from qhopfield.circuits import NeuronDynamics, RUSNeuron, ThresholdNeuron
 
+    if name not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
+    if name != "rus":
+        opt.refuse("--method rus", level=level)
+    if name not in ("rus", "threshold", "vote"):
+        opt.refuse("--method rus, threshold and vote", sweeps=sweeps)
+    if name in mem.TAKEN:
+        return mem.build_superposition(name, choices, beta=beta, sweeps=sweeps)
+    choices.refuse_for(name)
     if name == "classical":
         return None
-    if name == "rus":
-        return NeuronDynamics(RUSNeuron(level=level), sweeps=sweeps)
-    if name == "threshold":
-        return NeuronDynamics(ThresholdNeuron(), sweeps=sweeps)
-    raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
+    neuron = RUSNeuron(level=2 if level is None else level) if name == "rus" else ThresholdNeuron()
+    return NeuronDynamics(neuron, sweeps=3 if sweeps is None else sweeps)
 
 
 def _numbers(text: str, name: str, kind: Callable[[str], Number]) -> list[Number]:

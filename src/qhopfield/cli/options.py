@@ -53,7 +53,9 @@ Limit = Annotated[
 ]
 ModelName = Annotated[
     str,
-    typer.Option("--model", metavar="NAME", help="hopfield or dense.", rich_help_panel=MEMORY),
+    typer.Option(
+        "--model", metavar="NAME", help="hopfield, dense or modern.", rich_help_panel=MEMORY
+    ),
 ]
 Rule = Annotated[
     str | None,
@@ -84,17 +86,19 @@ Beta = Annotated[
     float | None,
     typer.Option(
         metavar="X",
-        help="Sharpness of the exponential separation function. 1 if left out.",
+        help="Sharpness of the exponential separation function, of modern, and of an exp or kernel "
+        "filter. 1 if left out.",
         rich_help_panel=MEMORY,
     ),
 ]
 
 NeuronName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--neuron",
         metavar="NAME",
-        help="rotation (level 0), rus (repeat until success) or threshold (exact sign).",
+        help="rotation (level 0), rus (repeat until success) or threshold (exact sign). rus if "
+        "left out.",
         rich_help_panel=METHOD,
     ),
 ]
@@ -123,18 +127,18 @@ Bits = Annotated[
     ),
 ]
 Register = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME",
-        help="Where neurons live: feedforward, reuse or coherent.",
+        help="Where neurons live: feedforward, reuse or coherent. feedforward if left out.",
         rich_help_panel=METHOD,
     ),
 ]
 Order = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="ORDER",
-        help="sequential, random, or neuron indices between commas.",
+        help="sequential, random, or neuron indices between commas. sequential if left out.",
         rich_help_panel=METHOD,
     ),
 ]
@@ -145,14 +149,18 @@ Synchronous = Annotated[
     ),
 ]
 Sweeps = Annotated[
-    int,
-    typer.Option(metavar="N", help="How often every neuron is updated.", rich_help_panel=METHOD),
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="How often every neuron is updated. 3 if left out, 1 for vote.",
+        rich_help_panel=METHOD,
+    ),
 ]
 Gain = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="GAIN",
-        help="Angle in radians per unit of field: safe, typical or a number.",
+        help="Angle in radians per unit of field: safe, typical or a number. safe if left out.",
         rich_help_panel=METHOD,
     ),
 ]
@@ -253,17 +261,23 @@ def build_memory(
         DenseAssociativeMemory,
         Exponential,
         Hopfield,
+        ModernHopfield,
         Polynomial,
         RectifiedPolynomial,
         SeparationFunction,
     )
 
-    check_choice(model, "--model", ("hopfield", "dense"))
+    check_choice(model, "--model", ("hopfield", "dense", "modern"))
     if model == "hopfield":
-        refuse("--model dense", separation=separation, power=power, beta=beta)
+        refuse("--model dense", separation=separation, power=power)
+        refuse("--model dense and modern, and an exp or kernel filter", beta=beta)
         chosen: Model = Hopfield.store(stored.patterns, rule=rule or "projection")
         return Memory(chosen, stored)
     refuse("--model hopfield", rule=rule)
+    if model == "modern":
+        refuse("--model dense", separation=separation, power=power)
+        modern = ModernHopfield(stored.patterns, beta=1.0 if beta is None else beta)
+        return Memory(modern, stored)
     separation = check_choice(
         separation or "polynomial", "--separation", ("polynomial", "rectified", "exponential")
     )
@@ -279,18 +293,18 @@ def build_memory(
 
 
 def build_method(
-    neuron: str,
+    neuron: str | None,
     level: int | None,
     attempts: int | None,
     bits: int | None,
-    register: str,
-    order: str,
+    register: str | None,
+    order: str | None,
     synchronous: bool,
-    sweeps: int,
-    gain: str,
+    sweeps: int | None,
+    gain: str | None,
     fold: bool,
 ) -> NeuronDynamics:
-    """Makes the method.
+    """Makes the dynamics of neurons.
 
     Raises:
         ValueError: an unknown name, a number out of range, or an option of another neuron.
@@ -299,6 +313,7 @@ def build_method(
     from ..circuits.blocks import Neuron
     from ..circuits.common.checks import check_choice
 
+    neuron = "rus" if neuron is None else neuron
     check_choice(neuron, "--neuron", ("rotation", "rus", "threshold"))
     if neuron != "rus":
         refuse("--neuron rus", level=level, attempts=attempts)
@@ -313,11 +328,11 @@ def build_method(
         chosen = ThresholdNeuron() if bits is None else ThresholdNeuron(bits=bits)
     return NeuronDynamics(
         chosen,
-        sweeps=sweeps,
-        order=_order(order),
+        sweeps=3 if sweeps is None else sweeps,
+        order=read_order("sequential" if order is None else order),
         synchronous=synchronous,
-        register=register,
-        gain=_gain(gain),
+        register="feedforward" if register is None else register,
+        gain=_gain("safe" if gain is None else gain),
         fold=fold,
     )
 
@@ -425,6 +440,13 @@ def refuse(owner: str, **options: object) -> None:
             raise ValueError(f"--{name.replace('_', '-')} is for {owner}; leave it out here.")
 
 
+def read_order(text: str) -> Any:
+    """Reads an order: a name, or indices between commas."""
+    if text and not set(text) - set("0123456789, "):
+        return [int(each) for each in text.split(",")]
+    return text
+
+
 def _key(text: str) -> str | int:
     """A label, or the index after ``#``."""
     if text.startswith("#"):
@@ -434,13 +456,6 @@ def _key(text: str) -> str | int:
             raise ValueError(
                 f"--store: an index is written '#' and a whole number, got {text!r}."
             ) from None
-    return text
-
-
-def _order(text: str) -> Any:
-    """A name, or indices between commas."""
-    if text and not set(text) - set("0123456789, "):
-        return [int(each) for each in text.split(",")]
     return text
 
 

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import memories as mem
 from . import options as opt
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from ..circuits.methods import Method
+    from ..circuits.models import Model
 
 PROBES, OUTPUT = "Probes", "Output"
 
@@ -58,16 +62,24 @@ def recall(
             rich_help_panel=PROBES,
         ),
     ] = None,
-    neuron: opt.NeuronName = "rus",
+    method: mem.MethodName = "neurons",
+    neuron: opt.NeuronName = None,
     level: opt.Level = None,
     attempts: opt.Attempts = None,
     bits: opt.Bits = None,
-    register: opt.Register = "feedforward",
-    order: opt.Order = "sequential",
+    register: opt.Register = None,
+    order: opt.Order = None,
     synchronous: opt.Synchronous = False,
-    sweeps: opt.Sweeps = 3,
-    gain: opt.Gain = "safe",
+    sweeps: opt.Sweeps = None,
+    gain: opt.Gain = None,
     fold: opt.Fold = False,
+    filter: mem.FilterName = None,
+    controls: mem.Controls = None,
+    least: mem.Least = None,
+    d_min: mem.DMin = None,
+    rounds: mem.Rounds = None,
+    iterations: mem.Iterations = None,
+    votes: mem.Votes = None,
     shots: Annotated[
         int, typer.Option(metavar="N", help="Runs a probe.", rich_help_panel=opt.RUN)
     ] = 16,
@@ -128,7 +140,7 @@ def recall(
         typer.Option("--quiet", "-q", help="Print nothing.", rich_help_panel=OUTPUT),
     ] = False,
 ) -> None:
-    """Store patterns, corrupt them, and recall them by quantum neurons."""
+    """Store patterns, corrupt them, and recall them by quantum neurons or from a superposition."""
     from ..circuits import recall as run
     from ..circuits.common.randomness import as_generator
     from . import report
@@ -136,21 +148,43 @@ def recall(
     report.check_targets(picture=picture, csv=csv, json=json, save=save)
     as_generator(seed)  # refuses a wrong one before anything is read
     stored = opt.read_patterns(patterns, store, per_label, limit)
-    memory = opt.build_memory(stored, model, rule, separation, power, beta)
-    method = opt.build_method(
-        neuron, level, attempts, bits, register, order, synchronous, sweeps, gain, fold
+    choices = mem.Choices(filter, controls, least, d_min, rounds, iterations, votes)
+    own = choices.model_beta(beta, model == "modern" or separation == "exponential")
+    memory = opt.build_memory(stored, model, rule, separation, power, own)
+    chosen = mem.build_any(
+        method,
+        choices,
+        beta=beta,
+        neuron=neuron,
+        level=level,
+        attempts=attempts,
+        bits=bits,
+        register=register,
+        order=order,
+        synchronous=synchronous,
+        sweeps=sweeps,
+        gain=gain,
+        fold=fold,
     )
     rows, truth = _probes(memory, probe, flips, erase, count, seed)
-    device = opt.build_backend(
-        backend, qubits, 0 if backend == "aer" else method.qubits(memory.model)
-    )
+    if chosen.classical:
+        opt.refuse(
+            "methods that run circuits",
+            backend=None if backend == "aer" else backend,
+            qubits=qubits,
+            depolarizing=depolarizing,
+            readout=readout,
+        )
+    # Only the generic device has a width to be chosen.
+    needed = _qubits(memory.model, chosen) if backend == "generic" else 0
+    device = opt.build_backend(backend, qubits, needed)
     noise = opt.build_noise(depolarizing, readout)
 
     start = time.perf_counter()
     result = run(
         memory.model,
         rows,
-        method,
+        chosen,
         shots=shots,
         backend=device,
         noise_model=noise,
@@ -167,6 +201,15 @@ def recall(
         report.print_summary(out, result, truth)
         report.print_costs(out, result, seconds)
         report.print_written(out, written)
+
+
+def _qubits(model: Model, method: Method) -> int:
+    """Qubits of the widest circuit."""
+    from ..circuits import NeuronDynamics, resources
+
+    if isinstance(method, NeuronDynamics):
+        return method.qubits(model)
+    return resources(model, method).qubits
 
 
 def _probes(

@@ -277,14 +277,16 @@ def print_costs(out: Console, result: RecallResult, seconds: float) -> None:
             markup=False,
         )
     details = []
+    neurons = result.method.startswith("NeuronDynamics")
     if not np.isnan(result.attempts).all():
-        details.append(f"{np.nanmean(result.attempts):.2f} attempts (level-1 blocks) an update")
+        counted = "attempts (level-1 blocks) an update" if neurons else "loadings of the memory"
+        details.append(f"{np.nanmean(result.attempts):.2f} {counted}")
     if (result.acceptance < 1.0 - 1e-9).any():
         details.append(f"{result.acceptance.mean():.1%} of shots accepted")
     if np.nansum(result.folded) > 0.0:
         details.append(f"{np.nanmean(result.folded):.1%} of updates beyond the gain's range")
     if details:
-        out.print("Neurons: " + ", ".join(details) + ".", markup=False)
+        out.print(("Neurons: " if neurons else "Memory: ") + ", ".join(details) + ".", markup=False)
     probes = _count(result.num_probes, "probe")
     work = probes if result.exact else f"{probes} x {_count(result.shots, 'shot')}"
     out.print(f"Run: {work} on {result.run_on} in {seconds:.1f} s.", markup=False)

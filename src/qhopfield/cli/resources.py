@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import memories as mem
 from . import options as opt
 
 if TYPE_CHECKING:
@@ -27,16 +28,24 @@ def resources(
     separation: opt.Separation = None,
     power: opt.Power = None,
     beta: opt.Beta = None,
-    neuron: opt.NeuronName = "rus",
+    method: mem.MethodName = "neurons",
+    neuron: opt.NeuronName = None,
     level: opt.Level = None,
     attempts: opt.Attempts = None,
     bits: opt.Bits = None,
-    register: opt.Register = "feedforward",
-    order: opt.Order = "sequential",
+    register: opt.Register = None,
+    order: opt.Order = None,
     synchronous: opt.Synchronous = False,
-    sweeps: opt.Sweeps = 3,
-    gain: opt.Gain = "safe",
+    sweeps: opt.Sweeps = None,
+    gain: opt.Gain = None,
     fold: opt.Fold = False,
+    filter: mem.FilterName = None,
+    controls: mem.Controls = None,
+    least: mem.Least = None,
+    d_min: mem.DMin = None,
+    rounds: mem.Rounds = None,
+    iterations: mem.Iterations = None,
+    votes: mem.Votes = None,
     basis: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,23 +86,37 @@ def resources(
     else:
         check_choice(backend, "--backend", ("generic",))
     stored = opt.read_patterns(patterns, store, per_label, limit)
-    memory = opt.build_memory(stored, model, rule, separation, power, beta).model
-    method = opt.build_method(
-        neuron, level, attempts, bits, register, order, synchronous, sweeps, gain, fold
+    choices = mem.Choices(filter, controls, least, d_min, rounds, iterations, votes)
+    own = choices.model_beta(beta, model == "modern" or separation == "exponential")
+    memory = opt.build_memory(stored, model, rule, separation, power, own).model
+    chosen = mem.build_any(
+        method,
+        choices,
+        beta=beta,
+        neuron=neuron,
+        level=level,
+        attempts=attempts,
+        bits=bits,
+        register=register,
+        order=order,
+        synchronous=synchronous,
+        sweeps=sweeps,
+        gain=gain,
+        fold=fold,
     )
-    costs = {"as written": count(memory, method)}
+    costs = {"as written": count(memory, chosen)}
     for name in names:
         manager = generate_preset_pass_manager(
             optimization_level=2, basis_gates=BASES[name], seed_transpiler=0
         )
-        costs[f"basis {name}"] = count(memory, method, pass_manager=manager)
+        costs[f"basis {name}"] = count(memory, chosen, pass_manager=manager)
     if backend is not None:
         device = opt.build_backend(backend, qubits, costs["as written"].qubits)
         assert device is not None  # generic always gives one
-        costs[f"{backend}, {device.num_qubits} qubits"] = count(memory, method, backend=device)
+        costs[f"{backend}, {device.num_qubits} qubits"] = count(memory, chosen, backend=device)
 
     out = report.console()
-    out.print(f"{memory!r}\n{method!r}", markup=False)
+    out.print(f"{memory!r}\n{chosen!r}", markup=False)
     out.print(_table(costs))
 
 
@@ -122,6 +145,8 @@ def _table(costs: dict[str, Resources]) -> Table:
     if first.updates:
         expected = [cost.expected_two_qubit_gates / cost.updates for cost in each]
         add("two-qubit gates an update, expected", expected, 1)
+    if first.loading:
+        add("two-qubit gates of loading", [cost.loading for cost in each])
     add("depth, loops run once", [cost.depth for cost in each])
     add("attempts (level-1 blocks) an update", [first.expected_attempts], 2)
     add("gain, radians per unit of field", [first.gain], 4)
