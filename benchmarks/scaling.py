@@ -1,12 +1,14 @@
 """How does the time of feedforward grow with the number of neurons?
 
-``python -m benchmarks.scaling``: N from 16 to 256, the exponent of a power law fitted to medians;
-the figure is at most 2.2.  Then 1,024 neurons are recalled on Aer.
+``python -m benchmarks.scaling``: N from 16 to 256, the exponent of a power law fitted to the times;
+the figure is at most 2.2.  Then 1,024 neurons are recalled on Aer.  With ``--load`` the number of
+patterns grows with N, and with it the number of different fields that a circuit runs for.
 """
 
 from __future__ import annotations
 
-from functools import partial
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,25 +21,43 @@ from scipy import stats
 from qhopfield.circuits import Hopfield, NeuronDynamics, RecallResult, RUSNeuron, recall
 from qhopfield.circuits.patterns import corrupt, random_patterns
 
-from .common import RESULTS, Row, median, report, seconds, take_turns
+from .common import RESULTS, Row, median, report, take_turns
 
 FIGURE = 2.2
-PATTERNS = 4
+PROBES = 4
 
 
-def task(num_neurons: int, seed: int) -> tuple[Hopfield, NDArray[np.int8], NDArray[np.int8]]:
-    """A memory of 4 patterns, one probe each with a tenth of it flipped, and the patterns."""
-    rng = np.random.default_rng([seed, num_neurons])
-    patterns = random_patterns(PATTERNS, num_neurons, seed=rng)
-    return Hopfield.store(patterns), corrupt(patterns, flips=0.1, seed=rng), patterns
+@dataclass(frozen=True)
+class Job:
+    """One recall on Aer: four probes with a tenth flipped, of a memory of N neurons."""
 
+    neurons: int
+    patterns: int
+    method: NeuronDynamics
+    shots: int
+    seed: int
 
-def run(
-    num_neurons: int, method: NeuronDynamics, shots: int, seed: int, progress: bool = False
-) -> RecallResult:
-    """One recall on Aer."""
-    memory, probes, _ = task(num_neurons, seed)
-    return recall(memory, probes, method, shots=shots, seed=seed, progress=progress)
+    def targets(self) -> NDArray[np.int8]:
+        """The patterns."""
+        return random_patterns(self.patterns, self.neurons, seed=self.seed)
+
+    def __call__(self, progress: bool = False) -> RecallResult:
+        """Runs it."""
+        patterns = self.targets()
+        probes = corrupt(patterns[np.arange(PROBES) % self.patterns], flips=0.1, seed=self.seed)
+        return recall(
+            Hopfield.store(patterns),
+            probes,
+            self.method,
+            shots=self.shots,
+            seed=self.seed,
+            progress=progress,
+        )
+
+    def exact(self, result: RecallResult) -> float:
+        """Share of the runs that ended in their pattern."""
+        targets = self.targets()[np.arange(PROBES) % self.patterns]
+        return float(np.mean(result.probability_of(targets)))
 
 
 def main(
@@ -46,6 +66,7 @@ def main(
     level: Annotated[int, typer.Option(min=1)] = 3,
     shots: Annotated[int, typer.Option(min=1, help="Runs a probe.")] = 25,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of alternating runs.")] = 3,
+    load: Annotated[bool, typer.Option("--load", help="N / 16 patterns instead of 4.")] = False,
     seed: Annotated[int, typer.Option(min=0)] = 7,
     csv: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS / "scaling.csv",
 ) -> None:
@@ -55,24 +76,28 @@ def main(
     if len(set(numbers)) < 3:
         typer.echo("Error: a fit needs three different sizes at least.", err=True)
         raise typer.Exit(2)
-    jobs = {str(each): partial(run, each, method, shots, seed) for each in numbers}
-    taken = take_turns(jobs, repeats)
-    measured = {each: taken[str(each)] for each in numbers}
-    if large:
-        measured[large] = [seconds(partial(run, large, method, shots, seed, progress=True))]
+    jobs = {
+        each: Job(each, max(2, each // 16) if load else PROBES, method, shots, seed)
+        for each in [*numbers, *([large] if large else [])]
+    }
+    taken = take_turns({str(each): jobs[each] for each in numbers}, repeats)
     rows: list[Row] = []
-    for each, timings in measured.items():
-        result = run(each, method, shots, seed) if each != large else None
+    for each, job in jobs.items():
+        start = time.perf_counter()
+        result = job(progress=each == large)
+        # The large one runs once.
+        took = median(taken[str(each)]) if each in numbers else time.perf_counter() - start
         rows.append(
             {
                 "neurons": each,
-                "patterns": PATTERNS,
-                "probes": PATTERNS,
+                "patterns": job.patterns,
+                "probes": PROBES,
                 "shots": shots,
                 "level": level,
                 "updates a run": 2 * each,
-                "seconds": median(timings),
-                "exact": float("nan") if result is None else _exact(result),
+                "qubits": 1 + level,
+                "seconds": took,
+                "recalled exactly": job.exact(result),
             }
         )
     points = stats.linregress(
@@ -92,10 +117,6 @@ def main(
     )
     if points.slope + half > FIGURE:
         raise typer.Exit(1)
-
-
-def _exact(result: RecallResult) -> float:
-    return float(np.mean(result.probability_of(result.patterns)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from qhopfield.circuits import (
 from qhopfield.circuits.blocks.neurons import Neuron
 from qhopfield.circuits.execution import AerRunner
 from qhopfield.circuits.methods import registers
-from qhopfield.circuits.methods.registers import Template
+from qhopfield.circuits.methods.template import Template
 from qhopfield.circuits.models import Model
 from qhopfield.circuits.patterns import all_states, random_patterns
 
@@ -47,10 +47,13 @@ SIZES = {
 }
 
 
-def _memory(field: str, num_neurons: int, seed: int) -> Model:
+def _memory(field: str, num_neurons: int, seed: int, name: str) -> Model:
     patterns = random_patterns(3, num_neurons, seed=seed)
     if field == "cubic":
         return DenseAssociativeMemory(patterns, separation=Polynomial(3))
+    if name == "threshold":
+        # Whole numbers and ties; rounded weights take a register of thirteen qubits.
+        return Hopfield.store(patterns)
     # Real weights and a bias, so that no two fields agree by chance.
     rng = np.random.default_rng(seed)
     weights = np.triu(rng.normal(size=(num_neurons, num_neurons)), 1)
@@ -83,7 +86,7 @@ def _answers(template: Template, num_neurons: int) -> NDArray[np.float64]:
 
 def _exact(field: str, name: str, seed: int) -> Measured:
     num_neurons = SIZES[field, name]
-    model = _memory(field, num_neurons, seed)
+    model = _memory(field, num_neurons, seed, name)
     method = NeuronDynamics(NEURONS[name], sweeps=1, register="coherent")
     plan = method.plan(model, np.random.default_rng(seed))
     template = method.template(model, plan)
@@ -115,8 +118,8 @@ def _sampled(register: str, field: str, seed: int) -> Measured:
     statistic, freedom = 0.0, 0
     runner, rng = AerRunner(), np.random.default_rng(seed)
     states = all_states(num_neurons)
-    for neuron in NEURONS.values():
-        model = _memory(field, num_neurons, seed)
+    for name, neuron in NEURONS.items():
+        model = _memory(field, num_neurons, seed, name)
         method = NeuronDynamics(neuron, sweeps=1, register=register)
         samples = method.run(model, states, shots, runner, rng)
         for probe, state in enumerate(states):

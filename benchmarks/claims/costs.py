@@ -19,7 +19,7 @@ def _gates(level: int, basis: str | None, seed: int) -> Measured:
     memory = Hopfield.store(random_patterns(3, NUM_NEURONS, seed=seed))
     neuron = RUSNeuron(level, attempts=1) if level else RotationNeuron()
     method = NeuronDynamics(neuron, sweeps=1, order=[0], register="coherent")
-    return exactly(two_qubit_gates(method.circuit(memory, memory.patterns[0]), basis))
+    return exactly(two_qubit_gates(method.circuit(memory, [1] * NUM_NEURONS), basis))
 
 
 for _level, _figure, _formula in (

@@ -35,7 +35,7 @@ SHORT = ("--level", 1, "--shots", 2, "--repeats", 1)
     [
         (gates, ("--sizes", 4), 3),
         (recall_overhead, ("--repeats", 1, "--only", "coherent, level 1"), 1),
-        (registers, ("--neurons", 5, "--shots", 5, "--repeats", 1), 6),
+        (registers, ("--neurons", 5, "--shots", 5, "--repeats", 1, "--unmeasured"), 6),
         (
             scaling,
             ("--sizes", 8, "--sizes", 10, "--sizes", 12, "--large", 16, *SHORT),
