@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from .record import Measured, Relation, claim, exactly, mean, share
 AGS = "Amit, Gutfreund and Sompolinsky 1985, Phys. Rev. Lett. 55, 1530"
 KROTOV = "Krotov and Hopfield 2016, arXiv:1606.01164"
 DEMIRCIGIL = "Demircigil et al. 2017, arXiv:1702.01929"
-DRAWS, CUBIC_DRAWS = 3, 20
+DRAWS, CUBIC_DRAWS = 5, 20
 
 
 def _final_overlap(load: float, seed: int) -> Measured:
@@ -33,7 +34,6 @@ _HOPFIELD: tuple[tuple[float, Relation, float, float], ...] = (
     (0.10, "=", 0.995, 0.005),
     (0.13, "=", 0.98, 0.015),
     (0.138, ">=", 0.94, 0.0),
-    (0.15, "<=", 0.5, 0.0),
     (0.20, "<=", 0.4, 0.0),
 )
 for _load, _relation, _expected, _tolerance in _HOPFIELD:
@@ -42,12 +42,29 @@ for _load, _relation, _expected, _tolerance in _HOPFIELD:
         statement=f"At load {_load} the Hopfield network "
         + ("forgets" if _relation == "<=" else "keeps its patterns"),
         source=f"{AGS}: the critical load is 0.138",
-        setting=f"N = 1,000, {DRAWS} draws, final overlap from the pattern",
+        setting=f"N = 1,000, {DRAWS} draws, mean over all patterns of the final overlap",
         expected=_expected,
         tolerance=_tolerance,
         relation=_relation,
         by="classical",
     )(partial(_final_overlap, _load))
+
+
+@claim(
+    "capacity.hopfield.load-0.15",
+    statement="At load 0.15, above the critical load, a network of 1,000 forgets",
+    source=f"{AGS}: the critical load is 0.138, for large N",
+    setting=f"N = 1,000, {DRAWS} draws, mean over all patterns of the final overlap",
+    expected=0.5,
+    tolerance=0.08,
+    relation="<=",
+    found=0.85,
+    by="classical",
+)
+def just_above_the_critical_load(seed: int) -> Measured:
+    measured = _final_overlap(0.15, seed)
+    note = f"{measured.note}: four in five are kept at this N, the others fall to some 0.4"
+    return replace(measured, note=note)
 
 
 def _cubic(num_patterns: int, what: str, seed: int) -> Measured:

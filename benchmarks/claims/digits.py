@@ -21,6 +21,7 @@ from .record import Measured, claim, exactly, mean
 
 SOURCE = "UCI optical recognition of handwritten digits (Alpaydin and Kaynak 1998)"
 LEVEL, TYPICAL_LEVEL, SWEEPS = 4, 3, 5
+SHOTS = 20
 SETTING = f"N = 64, ten stored, 13 pixels flipped, {SWEEPS} sequential sweeps"
 
 
@@ -63,7 +64,7 @@ def _against_classical(
 
 def _on_aer(level: int, gain: str, seed: int) -> Measured:
     memory, probes, targets = _task("projection", 10, seed)
-    result = recall(memory, probes, _method(level, gain), shots=10, seed=seed)
+    result = recall(memory, probes, _method(level, gain), shots=SHOTS, seed=seed)
     shares = result.probability_of(targets)
     voted = float((result.states == targets).all(axis=1).mean())
     return _against_classical(
@@ -71,7 +72,7 @@ def _on_aer(level: int, gain: str, seed: int) -> Measured:
         probes,
         targets,
         shares,
-        f"; most probable state of 10 runs right in {voted:.2f}; {result.attempts.mean():.1f} "
+        f"; most probable state of {SHOTS} runs right in {voted:.2f}; {result.attempts.mean():.1f} "
         f"level-1 blocks an update; fields folded {result.folded.mean():.2%}",
     )
 
@@ -95,7 +96,7 @@ for _gain, _level in (("safe", LEVEL), ("typical", TYPICAL_LEVEL)):
         f"digits.circuits.{_gain}-gain.level-{_level}",
         statement=f"Level {_level} with the {_gain} gain recalls digits as the classical dynamics",
         source=SOURCE,
-        setting=f"{SETTING}, projection rule, 100 probes of 10 runs on Aer, feedforward; "
+        setting=f"{SETTING}, projection rule, 100 probes of {SHOTS} runs on Aer, feedforward; "
         "difference of the recalled shares",
         expected=0.0,
         tolerance=0.02,
