@@ -10,7 +10,6 @@ is left is the bookkeeping of the trajectories.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,7 @@ CASES = {
         NeuronDynamics(RotationNeuron(), sweeps=1), 32, 10, 20, patterns=6, rule="projection"
     ),
     "feedforward, level 0, few fields": Case(
-        NeuronDynamics(RotationNeuron(), sweeps=2), 32, 10, 100, figure=math.nan
+        NeuronDynamics(RotationNeuron(), sweeps=2), 32, 10, 100
     ),
     "feedforward, level 1": Case(NeuronDynamics(RUSNeuron(1), sweeps=2), 32, 10, 10),
     "feedforward, level 2": Case(NeuronDynamics(RUSNeuron(2), sweeps=2), 16, 10, 20),
