@@ -39,7 +39,6 @@ class Case:
     shots: int
     patterns: int = 2
     rule: str = "hebb"
-    figure: float = FIGURE
 
     def job(self, seed: int) -> Callable[[], RecallResult]:
         """The recall, ready to be run again and again with the same seed."""
@@ -133,7 +132,7 @@ def main(
                 "low": low,
                 "high": high,
                 "ratio, cpu": median(taken[cpu("recall")]) / median(taken[cpu("bare")]),
-                "at most": case.figure,
+                "at most": FIGURE,
             }
         )
     if not rows:

@@ -80,7 +80,7 @@ for _level, _expected in SHARES.items():
         source=CAO,
         setting=f"{SETTING}, safe gain, exact",
         expected=_expected,
-        tolerance=0.02 if _level else 0.03,
+        tolerance=0.02,
         by="law",
         quick=_level == 1,
     )(partial(_by_law, _level, "safe"))
