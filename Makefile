@@ -44,6 +44,7 @@ $(STAMP): pyproject.toml setup.py constraints.txt | $(BIN)/python
 .typing:
 	mkdir -p .typing/qhopfield
 	ln -sfn ../../circuits .typing/qhopfield/circuits
+	ln -sfn ../../hybrid .typing/qhopfield/hybrid
 	for f in src/qhopfield/*; do ln -sfn ../../$$f .typing/qhopfield/; done
 
 clean:

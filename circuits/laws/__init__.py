@@ -2,11 +2,12 @@
 
 Written once against the array API standard: NumPy arrays in, NumPy arrays out; torch tensors in,
 torch tensors out.  :mod:`.neuron` holds the quantum neuron, :mod:`.memory` the filtered
-superposition memory.
+superposition memory, :mod:`.angles` the angles that its circuits take.
 """
 
 from __future__ import annotations
 
+from .angles import exp_filter_angles, index_angles, key_angles
 from .memory import (
     amplified,
     best_rounds,
@@ -58,10 +59,13 @@ __all__ = [
     "distances",
     "exp_acceptance",
     "exp_acceptances",
+    "exp_filter_angles",
     "exponential_vote",
     "fixed_point_amplified",
+    "index_angles",
     "inverse_temperature",
     "kernel_memory",
+    "key_angles",
     "neuron_acceptance",
     "neuron_blocks",
     "neuron_expectation",

@@ -49,12 +49,7 @@ class ExpFilter(MemoryFilter):
 
     def angles(self, probes: Any) -> NDArray[np.float64]:
         """See :meth:`MemoryFilter.angles`: before the CZ of each neuron, then after it."""
-        rows = probe_rows(probes)
-        depth = self.beta * np.abs(rows)
-        # arccos(e^-depth), without the digits that arccos loses near 1.
-        half = np.arctan2(np.sqrt(-np.expm1(-2.0 * depth)), np.exp(-depth))
-        pairs = np.stack([half, np.where(rows > 0, -half, half)], axis=-1)
-        return pairs.reshape(len(rows), -1)
+        return np.asarray(laws.exp_filter_angles(probe_rows(probes), self.beta))
 
     def acceptances(self, patterns: Any, probes: Any) -> NDArray[np.float64]:
         """See :meth:`MemoryFilter.acceptances`."""
