@@ -83,6 +83,7 @@ class AerRunner:
                 seed_transpiler=0,
             )
         self._pass_manager = pass_manager
+        self._method: str | None = None
         self._ready: tuple[QuantumCircuit, QuantumCircuit] | None = None
         self._flat: tuple[QuantumCircuit, QuantumCircuit] | None = None
 
@@ -108,12 +109,16 @@ class AerRunner:
                 f"The circuit needs {num_qubits} qubits and {self.backend.name} has {device}. "
                 f"{alternative}"
             )
+        narrow = num_qubits <= max(STATEVECTOR_QUBITS, 2 * math.log2(max(rank or 1, 1)))
         if self._own and rank is not None:
-            narrow = num_qubits <= max(STATEVECTOR_QUBITS, 2 * math.log2(max(rank, 1)))
             method = "statevector" if narrow else "matrix_product_state"
             self.backend.set_options(method=method)
             self.name = f"aer {method}{' with noise' if self._noisy else ''}"
-        refuse_memory(num_qubits, self.backend.options.method, alternative)
+        # Aer's own choice knows no rank; a user's simulator is left as it is and told run by run.
+        choose = not self._own and self.backend.options.method == "automatic"
+        known = choose and rank is not None and self.backend.options.noise_model is None
+        self._method = "matrix_product_state" if known and not narrow else None
+        refuse_memory(num_qubits, self._method or self.backend.options.method, alternative)
 
     def transpiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
         """The circuit as it runs; the last one is kept, so that a sweep transpiles once.
@@ -154,6 +159,8 @@ class AerRunner:
         # gate fusion, which acts from 15 qubits on and loses the bits that a loop stores.
         dynamic = ready.has_control_flow_op()
         options: dict[str, Any] = {"fusion_enable": False} if dynamic else {}
+        if self._method is not None:
+            options["method"] = self._method
         if self.backend.options.noise_model is not None and "while_loop" in operations(ready):
             # A state vector's noise is drawn once a shot, before it runs: an error in the body of
             # a while loop comes back every time round, and the loop may never end (Aer 0.18).

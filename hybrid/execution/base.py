@@ -1,0 +1,175 @@
+"""What runs a program, and what comes back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ..programs.base import Program
+
+Gradient: TypeAlias = Literal["covariance", "parameter-shift", "device"]
+"""How circuits are differentiated.
+
+``covariance``: from the forward shots, by the score of what was recorded; ``parameter-shift``: by
+further circuits at shifted angles; ``device``: whatever the PennyLane device does best.
+"""
+
+GRADIENTS: tuple[Gradient, ...] = ("covariance", "parameter-shift", "device")
+
+
+@dataclass(frozen=True)
+class Records:
+    """The runs that counted: distinct readings of a batch of circuits.
+
+    Attributes:
+        rows: which circuit of the batch, (R,) int64.
+        outcomes: the outcome k, (R,) int64.
+        spins: what else was recorded, +-1, (R, records).
+        counts: how often, (R,).
+        shots: runs of each circuit, those that do not count included.
+    """
+
+    rows: Tensor
+    outcomes: Tensor
+    spins: Tensor
+    counts: Tensor
+    shots: int
+
+    def weights(self, num_rows: int, num_outcomes: int) -> Tensor:
+        """Shares of the shots that count and show each outcome, (num_rows, num_outcomes)."""
+        table = self.counts.new_zeros(num_rows * num_outcomes)
+        table.index_add_(0, self.rows * num_outcomes + self.outcomes, self.counts)
+        return table.view(num_rows, num_outcomes) / self.shots
+
+
+class Executor(ABC):
+    """Runs programs on a simulator or a device.
+
+    Attributes:
+        name: for tables and errors.
+        shots: runs a circuit; None where probabilities are exact.
+        gradient: how the layers get gradients from it.
+    """
+
+    name: str
+    shots: int | None
+    gradient: Gradient
+
+    @property
+    def exact(self) -> bool:
+        """Whether probabilities come without sampling error."""
+        return self.shots is None
+
+    @abstractmethod
+    def weights(self, program: Program, angles: Tensor) -> Tensor:
+        """Probabilities (or shares of the shots) that a run counts and shows each outcome.
+
+        Differentiable with respect to the angles.
+
+        Shapes:
+            angles: (B, A)
+            result: (B, K), of the dtype and device of ``angles``
+
+        Raises:
+            ValueError: the circuit does not fit, or the device lacks something.
+        """
+
+    def records(self, program: Program, angles: Tensor) -> Records:
+        """The runs that counted, with everything that was recorded; no gradient.
+
+        Raises:
+            ValueError: this executor keeps no single shots.
+        """
+        raise ValueError(
+            f"{self.name} keeps no single shots, which gradient='covariance' reads; use a Qiskit "
+            "backend with shots, or gradient='parameter-shift'."
+        )
+
+
+class EmptyRun(ValueError):
+    """No shot of some circuit counted, so that there is nothing to normalise."""
+
+
+def normalise(weights: Tensor, executor: Executor) -> tuple[Tensor, Tensor]:
+    """Shares ``N_k / sum N`` and the acceptance ``sum N``.
+
+    Shapes:
+        weights: (..., K)
+        result: (..., K) and (...)
+
+    Raises:
+        EmptyRun: a row without any accepted run.
+    """
+    acceptance = weights.sum(-1)
+    empty = int((acceptance <= 0).sum())
+    if empty:
+        if executor.shots is None:
+            raise EmptyRun(
+                f"The acceptance of {empty} of {acceptance.numel()} circuits is 0 to rounding: "
+                "nothing is left to read. Lower scaling, or the size of the probes."
+            )
+        least = float(acceptance[acceptance > 0].min()) if empty < acceptance.numel() else 0.0
+        raise EmptyRun(
+            f"{empty} of {acceptance.numel()} circuits had no accepted run among {executor.shots} "
+            f"shots on {executor.name} (the least acceptance that was seen is {least:.3g}). Use "
+            "more shots, a lower scaling, or smaller probes: the acceptance falls as "
+            "e^(-2 scaling d)."
+        )
+    return weights / acceptance[..., None], acceptance
+
+
+class Shifted(torch.autograd.Function):
+    """Outcome weights whose gradient comes from the parameter-shift rule.
+
+    For an angle of frequency r the derivative is a sum over 2r shifts (Wierichs et al. 2022,
+    arXiv:2107.12390, equation 8); r = 1 is the two-term rule.
+    """
+
+    @staticmethod
+    def forward(ctx, angles, program, evaluate):  # type: ignore[no-untyped-def]
+        """Runs the circuits."""
+        ctx.save_for_backward(angles)
+        ctx.program, ctx.evaluate = program, evaluate
+        return evaluate(program, angles)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        """Runs them at shifted angles, all in one batch."""
+        (angles,) = ctx.saved_tensors
+        shifts, factors, owners = shift_rule(ctx.program)
+        shifts, factors = shifts.to(angles), factors.to(angles)
+        batch, width = angles.shape
+        moved = angles[None].expand(len(owners), batch, width).clone()
+        moved[torch.arange(len(owners)), :, owners] += shifts[:, None]
+        weights = ctx.evaluate(ctx.program, moved.reshape(-1, width))
+        slopes = (weights.view(len(owners), batch, -1) * grad).sum(-1) * factors[:, None]
+        total = torch.zeros(width, batch, dtype=angles.dtype, device=angles.device)
+        total.index_add_(0, owners.to(angles.device), slopes)
+        return total.T, None, None
+
+
+def shifted(
+    program: Program, angles: Tensor, evaluate: Callable[[Program, Tensor], Tensor]
+) -> Tensor:
+    """Outcome weights by ``evaluate``, their gradient by the parameter-shift rule."""
+    weights: Tensor = Shifted.apply(angles, program, evaluate)  # type: ignore[no-untyped-call]
+    return weights
+
+
+def shift_rule(program: Program) -> tuple[Tensor, Tensor, Tensor]:
+    """Shifts, factors and the angles that they belong to, for all angles of a program."""
+    shifts, factors, owners = [], [], []
+    for angle, top in enumerate(program.frequencies):
+        places = (2.0 * torch.arange(1, 2 * top + 1, dtype=torch.float64) - 1.0) * torch.pi / 2.0
+        places = places / top
+        signs = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(top)
+        shifts.append(places)
+        factors.append(signs / (4.0 * top * torch.sin(places / 2.0) ** 2))
+        owners.append(torch.full((2 * top,), angle, dtype=torch.int64))
+    return torch.cat(shifts), torch.cat(factors), torch.cat(owners)

@@ -1,0 +1,166 @@
+"""Running programs on a PennyLane device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...circuits.common.checks import check_choice, check_count
+from ...circuits.common.randomness import Seed, as_generator, draw_seed
+from ..programs.base import Program
+from .base import Executor, Gradient, shifted
+
+# Amplitudes of one broadcast call: 64 MiB of complex numbers.
+_AMPLITUDES = 1 << 22
+
+
+class PennyLaneExecutor(Executor):
+    """One QNode a program, broadcast over all angles of a batch.
+
+    Args:
+        device: a device's name, such as ``"default.qubit"``, or a device; a device with wires of
+            its own must have as many as the circuit.
+        shots: runs a circuit; None is analytic.
+        gradient: ``"device"`` (backpropagation where the device offers it, else the adjoint
+            method, else parameter shift) or ``"parameter-shift"``.
+        seed: of a device that is made here.
+
+    Raises:
+        TypeError: ``device`` is neither a name nor a device.
+        ValueError: no such device, shots < 1, or a gradient that needs single shots.
+    """
+
+    def __init__(
+        self,
+        device: Any = "default.qubit",
+        *,
+        shots: int | None = None,
+        gradient: Gradient | None = None,
+        seed: Seed = None,
+    ) -> None:
+        self.name = device if isinstance(device, str) else str(getattr(device, "name", device))
+        self.shots = None if shots is None else check_count(shots, "shots", minimum=1)
+        gradient = gradient or "device"
+        if gradient == "covariance" and shots is not None:
+            raise ValueError(
+                "gradient='covariance' with shots reads single shots, which the Qiskit backends "
+                "keep; on PennyLane with shots use 'device' or 'parameter-shift'."
+            )
+        check_choice(gradient, "gradient on PennyLane", ("covariance", "device", "parameter-shift"))
+        self.gradient = gradient
+        self._device = device
+        self._seed = None if seed is None else draw_seed(as_generator(seed))
+        self._made: Any = None if isinstance(device, str) else device
+        if isinstance(device, str):
+            self.device  # noqa: B018  # an unknown name is refused here and now
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        if isinstance(self._device, str):
+            state["_made"] = None  # made again when it is needed
+        return state
+
+    @property
+    def device(self) -> Any:
+        """The PennyLane device."""
+        if self._made is None:
+            import pennylane as qml
+
+            options = {}
+            if self._seed is not None and self._device in ("default.qubit", "lightning.qubit"):
+                options["seed"] = self._seed
+            try:
+                self._made = qml.device(self._device, **options)
+            except qml.DeviceError as error:
+                raise ValueError(
+                    f"PennyLane has no device {self._device!r}: {error}. Devices that come with it "
+                    "are 'default.qubit' and 'lightning.qubit'."
+                ) from error
+        return self._made
+
+    def qnode(self, program: Program) -> Any:
+        """The QNode of a program: angles ``(A,)`` or ``(B, A)`` in, outcome weights out.
+
+        Raises:
+            ValueError: the device has too few wires.
+        """
+        import pennylane as qml
+
+        device, wires = self.device, program.wires
+        if device.wires is not None and len(device.wires) < wires.total:
+            raise ValueError(
+                f"The circuit needs {wires.total} wires and {self.name} has {len(device.wires)}; "
+                "leave the wires off the device, or give it as many."
+            )
+        method = self._method()
+        # Most significant first: with all flags 0 the outcome's number is the position.
+        read = [*wires.flags, *reversed(wires.outcome)]
+        names = range(wires.total) if device.wires is None else device.wires.tolist()
+        place = dict(zip(range(wires.total), names, strict=False))
+
+        if method == "adjoint":
+            # The adjoint method knows expectations only.
+            states = [
+                [0] * len(wires.flags)
+                + [k >> bit & 1 for bit in reversed(range(len(wires.outcome)))]
+                for k in range(program.num_outcomes)
+            ]
+
+            def circuit(angles: Any) -> Any:
+                program.apply(angles)
+                return [qml.expval(qml.Projector(state, wires=read)) for state in states]
+        else:
+
+            def circuit(angles: Any) -> Any:
+                program.apply(angles)
+                return qml.probs(wires=read)
+
+        if device.wires is not None and device.wires.tolist() != list(range(len(device.wires))):
+            circuit = qml.map_wires(circuit, place)
+        node = qml.QNode(circuit, device, interface="torch", diff_method=method)
+        return node if self.shots is None else qml.set_shots(node, self.shots)
+
+    def weights(self, program: Program, angles: Tensor) -> Tensor:
+        """See :meth:`Executor.weights`."""
+        if self.gradient == "parameter-shift" or self.shots is not None:
+            # PennyLane's own rule refuses broadcast circuits.
+            return shifted(program, angles, self._evaluate)
+        return self._run(program, angles)
+
+    def _evaluate(self, program: Program, angles: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self._run(program, angles.detach())
+
+    def _run(self, program: Program, angles: Tensor) -> Tensor:
+        """Outcome weights, (B, K), as many circuits at once as fit."""
+        node = self.qnode(program)
+        # Simulators here are double precision; a layer's own is restored.
+        inside = angles.to("cpu", torch.float64)
+        rows = max(1, _AMPLITUDES >> program.wires.total)
+        parts = []
+        for start in range(0, len(inside), rows):
+            part = inside[start : start + rows]
+            found = node(part)
+            if isinstance(found, (list, tuple)):
+                found = torch.stack([each.reshape(len(part)) for each in found], dim=-1)
+            parts.append(found.reshape(len(part), -1)[:, : program.num_outcomes])
+        if not parts:
+            return angles.new_zeros(0, program.num_outcomes)
+        return torch.cat(parts).to(angles)
+
+    def _method(self) -> str | None:
+        """How PennyLane differentiates; None where the shifts are made here."""
+        if self.gradient == "parameter-shift" or self.shots is not None:
+            return None
+        if self.name.startswith("default.qubit"):
+            return "backprop"
+        if self.name.startswith("lightning."):
+            return "adjoint"
+        return "best"
+
+
+def _bits(number: int, width: int) -> list[int]:
+    """Bits of a number, most significant first."""
+    return [number >> position & 1 for position in reversed(range(width))]

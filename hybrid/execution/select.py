@@ -1,0 +1,132 @@
+"""Choosing how a layer runs: on the exact law, on PennyLane, or on Qiskit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ...circuits.common.checks import check_choice
+from ...circuits.common.randomness import Seed
+from ..programs.base import Layout
+from .base import GRADIENTS, Executor, Gradient
+from .pennylane import PennyLaneExecutor
+from .qiskit import QiskitExecutor
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a layer runs.  With nothing given it is the exact law.
+
+    Attributes:
+        device: a PennyLane device or the name of one.
+        backend: a Qiskit BackendV2, such as ``AerSimulator()``.
+        sampler: a Qiskit SamplerV2.
+        noise_model: noise for Aer.
+        shots: runs a circuit; None asks for exact probabilities.
+        gradient: ``"covariance"``, ``"parameter-shift"`` or ``"device"``; None chooses.
+        layout: ``"coherent"`` or ``"reuse"`` on Qiskit; None chooses by width.
+        seed: of shots and simulators.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: arguments that exclude each other, or that the law has no use for.
+    """
+
+    device: Any = None
+    backend: Any = None
+    sampler: Any = None
+    noise_model: Any = None
+    shots: int | None = None
+    gradient: Gradient | None = None
+    layout: Layout | None = None
+    seed: Seed = None
+
+    def __post_init__(self) -> None:
+        qiskit = [
+            name
+            for name in ("backend", "sampler", "noise_model")
+            if getattr(self, name) is not None
+        ]
+        if self.device is not None and qiskit:
+            raise ValueError(f"Give either device= (PennyLane) or {qiskit[0]}= (Qiskit), not both.")
+        if self.gradient is not None:
+            check_choice(self.gradient, "gradient", GRADIENTS)
+        if self.is_law:
+            unused = [
+                name for name in ("shots", "gradient", "layout") if getattr(self, name) is not None
+            ]
+            if unused:
+                raise ValueError(
+                    f"{unused[0]}= is for circuits, and without device= or backend= the layer runs "
+                    "on its exact law: add device='default.qubit' or backend=AerSimulator()."
+                )
+        if self.device is not None and self.layout is not None:
+            raise ValueError("layout= is for Qiskit; PennyLane runs the coherent circuit.")
+
+    @property
+    def is_law(self) -> bool:
+        """Whether the exact law answers, and no circuit runs."""
+        return all(
+            given is None for given in (self.device, self.backend, self.sampler, self.noise_model)
+        )
+
+    def executor(self) -> Executor | None:
+        """What runs the circuits; None for the law."""
+        if self.is_law:
+            return None
+        if self.device is not None:
+            return PennyLaneExecutor(
+                self.device, shots=self.shots, gradient=self.gradient, seed=self.seed
+            )
+        return QiskitExecutor(
+            backend=self.backend,
+            sampler=self.sampler,
+            noise_model=self.noise_model,
+            shots=self.shots,
+            gradient=self.gradient,
+            layout=self.layout,
+            seed=self.seed,
+        )
+
+
+def split_device(device: Any) -> tuple[torch.device | None, Any]:
+    """Tells a torch device from a PennyLane device, which both go by ``device=``.
+
+    A name with a dot, such as ``"default.qubit"``, is PennyLane's; ``"cpu"``, ``"cuda:0"`` and
+    ``"meta"`` are torch's.
+
+    Returns:
+        The torch device and the PennyLane device; what was not given is None.
+
+    Raises:
+        TypeError: neither.
+        ValueError: a name that neither knows.
+    """
+    if device is None:
+        return None, None
+    if isinstance(device, (torch.device, int)):
+        return torch.device(device), None
+    if isinstance(device, str):
+        if "." in device:
+            return None, device
+        try:
+            return torch.device(device), None
+        except RuntimeError as error:
+            raise ValueError(
+                f"device must be a torch device such as 'cpu' or 'cuda', or a PennyLane device "
+                f"such as 'default.qubit'; got {device!r}."
+            ) from error
+    if hasattr(device, "execute") and hasattr(device, "wires"):
+        return None, device
+    raise TypeError(
+        "device must be a torch device, a PennyLane device or the name of one, got "
+        f"{device!r} ({type(device).__name__})."
+    )
+
+
+def with_device(execution: Execution, device: Any) -> tuple[Execution, torch.device | None]:
+    """Sorts a ``device=`` argument into the execution or the torch device."""
+    place, quantum = split_device(device)
+    return (execution if quantum is None else replace(execution, device=quantum)), place

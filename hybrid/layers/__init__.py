@@ -1,0 +1,20 @@
+"""Quantum associative memories as PyTorch modules."""
+
+from __future__ import annotations
+
+from .base import QuantumModule, run_on
+from .context import MemoryContext
+from .encoder import QuantumHopfieldEncoderLayer
+from .hopfield import Associated, QuantumHopfield
+from .pooling import QuantumHopfieldLayer, QuantumHopfieldPooling
+
+__all__ = [
+    "Associated",
+    "MemoryContext",
+    "QuantumHopfield",
+    "QuantumHopfieldEncoderLayer",
+    "QuantumHopfieldLayer",
+    "QuantumHopfieldPooling",
+    "QuantumModule",
+    "run_on",
+]

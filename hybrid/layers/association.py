@@ -1,0 +1,183 @@
+"""The association of probes with stored keys: its exact law.
+
+Everything is batched over leading dimensions.  A *score* is ``a = beta x``, a probe times the
+inverse temperature; a key is the expectations z of its qubits.  Pattern mu is kept with weight
+``w_mu prod_i (cosh a_i + z_mu,i sinh a_i)``, and the association p is that weight, normalised.
+
+Keys of bits (z = +-1) make it ``softmax(a . z)``.  For product-state keys the product over neurons
+is written over blocks of four: the weight of a block is the sum over its 16 bit strings of the
+chance that the key shows the string times what the filter lets through of it, that is one matrix
+product with 16 features.  All terms are positive, so nothing cancels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .checks import traced
+from .mixing import product_mix
+
+BLOCK = 4
+"""Neurons whose bit strings are summed over in one matrix product."""
+
+LIMIT = 10.0
+"""Bound on ``|beta x|`` and on a product key's ``|artanh z|``: beyond it ``1 - |z| < 4e-9``."""
+
+# Weights of one block lie between e^-80 and 1.  Raised by this, the product of two stays within
+# single precision.
+_LIFT = 40.0
+
+
+def straight_sign(raw: Tensor) -> Tensor:
+    """Bits +-1 of real numbers (0 counts as +1), with the gradient of the identity; any shape.
+
+    Source: the straight-through estimator of Bengio, Leonard and Courville 2013, arXiv:1308.3432.
+    """
+    signs = torch.where(raw < 0, -1.0, 1.0).to(raw.dtype)
+    return signs + (raw - raw.detach())
+
+
+def binary_association(scores: Tensor, keys: Tensor, prior: Tensor | None) -> Tensor:
+    """``softmax(a . z + prior)``: the law for keys +-1.
+
+    Shapes:
+        scores: (..., L, n)
+        keys: (..., S, n)
+        prior: logarithms of the patterns' weights, broadcast against (..., L, S)
+        result: (..., L, S)
+    """
+    logits = torch.matmul(scores, keys.transpose(-1, -2))
+    if prior is not None:
+        logits = logits + prior
+    return torch.softmax(logits, dim=-1)
+
+
+def product_association(
+    scores: Tensor, logits: Tensor, signs: Tensor, prior: Tensor | None
+) -> Tensor:
+    """The law for product-state keys ``z = tanh(logits)``; shapes as above.
+
+    Args:
+        scores: within ``+-LIMIT``.
+        logits: ``artanh z``, within ``+-LIMIT``.
+        signs: :func:`block_signs`.
+        prior: see above.
+    """
+    weights = block_weights(probe_features(scores, signs), key_features(logits, signs))
+    if len(weights) <= 2:
+        product = weights[0] if len(weights) == 1 else weights[0] * weights[1]
+        if prior is not None:
+            product = product * prior_weights(prior)
+        return product / product.sum(-1, keepdim=True)
+    summed = torch.log(weights).sum(0)
+    return torch.softmax(summed if prior is None else summed + prior, dim=-1)
+
+
+def product_mixed(
+    scores: Tensor, logits: Tensor, signs: Tensor, values: Tensor, prior: Tensor | None
+) -> Tensor:
+    """``product_association(...) @ values``, without writing the association out where it can.
+
+    Shapes:
+        scores, logits, values: (B, H, L or S, ...)
+        result: (B, H, L, v)
+    """
+    small = scores.shape[-1] <= 2 * BLOCK and not (prior is not None and prior.requires_grad)
+    plain = torch.compiler.is_exporting() or (
+        not torch.compiler.is_compiling() and traced(scores, logits, values)
+    )
+    if plain or not small:
+        return torch.matmul(product_association(scores, logits, signs, prior), values)
+    lead = scores.shape[:2]
+    probe, key = probe_features(scores, signs), key_features(logits, signs)
+    factor = None
+    if prior is not None:
+        shared = prior.dim() < 3 or prior.shape[:-2].numel() == 1
+        if shared:
+            factor = prior.reshape(1, *prior.shape[-2:])
+        else:
+            factor = prior.expand(*lead, *prior.shape[-2:]).flatten(0, 1)
+        factor = prior_weights(factor).contiguous()
+    mixed: Tensor = product_mix(
+        probe.flatten(1, 2), key.flatten(1, 2), values.flatten(0, 1).contiguous(), factor
+    )[0]
+    return mixed.view(*lead, *mixed.shape[1:])
+
+
+def block_signs() -> Tensor:
+    """Spins of the 16 bit strings of a block, (4, 16)."""
+    strings = torch.arange(2**BLOCK)
+    return torch.stack([1.0 - 2.0 * (strings >> neuron & 1) for neuron in range(BLOCK)])
+
+
+def probe_features(scores: Tensor, signs: Tensor) -> Tensor:
+    """What the filter lets through of each bit string of each block: ``e^(a . s - |a|_1)``.
+
+    Shapes:
+        scores: (..., L, n)
+        result: (blocks, ..., L, 16), lifted by a constant that cancels
+    """
+    blocks = _blocks(scores)
+    # The greatest string of a block agrees in every sign.  The probe's length cancels in the
+    # association, so it needs no gradient.
+    length = blocks.detach().abs().sum(-1, keepdim=True)
+    return torch.exp(torch.matmul(blocks, signs.to(scores.dtype)) - (length - _LIFT))
+
+
+def key_features(logits: Tensor, signs: Tensor) -> Tensor:
+    """The chance of each bit string of each block: ``softmax(logits . s)`` over the strings.
+
+    Shapes:
+        logits: (..., S, n)
+        result: (blocks, ..., S, 16)
+    """
+    return torch.softmax(torch.matmul(_blocks(logits), signs.to(logits.dtype)), dim=-1)
+
+
+def block_weights(probe: Tensor, key: Tensor) -> Tensor:
+    """Weights of each block, (blocks, ..., L, S)."""
+    return torch.matmul(probe, key.transpose(-1, -2))
+
+
+def log_acceptance(
+    scores: Tensor, keys: Tensor, logits: Tensor | None, signs: Tensor, prior: Tensor | None
+) -> Tensor:
+    """Logarithm of the acceptance ``sum_mu w_mu prod_i e^-|a_i| (cosh a_i + z_mu,i sinh a_i)``.
+
+    Args:
+        scores: a, (..., L, n).
+        keys: z, (..., S, n).
+        logits: ``artanh z`` of product-state keys, None for keys +-1.
+        signs: :func:`block_signs`.
+        prior: logarithms of the weights w, normalised here.
+
+    Shapes:
+        result: (..., L)
+    """
+    if logits is None:
+        kept = scores @ keys.transpose(-1, -2) - scores.abs().sum(-1, keepdim=True)
+    else:
+        weights = block_weights(probe_features(scores, signs), key_features(logits, signs))
+        kept = (torch.log(weights) - _LIFT).sum(0)
+    if prior is None:
+        return torch.logsumexp(kept, dim=-1) - math.log(kept.shape[-1])
+    share = torch.log_softmax(prior.expand(kept.shape), dim=-1)
+    return torch.logsumexp(kept + share, dim=-1)
+
+
+def _blocks(tensor: Tensor) -> Tensor:
+    """Neurons in blocks of four, the last one filled up with zeros, (blocks, ..., 4)."""
+    missing = -tensor.shape[-1] % BLOCK
+    if missing:
+        tensor = functional.pad(tensor, (0, missing))
+    blocks: Tensor = tensor.unflatten(-1, (-1, BLOCK))
+    return blocks.movedim(-2, 0).contiguous()
+
+
+def prior_weights(prior: Tensor) -> Tensor:
+    """Weights whose logarithms the prior holds, the greatest of each query 1."""
+    return torch.exp(prior - prior.amax(-1, keepdim=True))

@@ -1,0 +1,197 @@
+"""Shapes and masks of the layers' arguments."""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...circuits.common.checks import check_count, check_real
+
+
+def check_sizes(sizes: dict[str, int | None]) -> None:
+    """Refuses sizes that are no integers >= 1; None is one that was not given."""
+    for name, size in sizes.items():
+        if size is not None:
+            check_count(size, name, minimum=1)
+
+
+def head_size(hidden_size: int | None, input_size: int, num_heads: int) -> int:
+    """Neurons of a head.
+
+    Raises:
+        ValueError: the heads do not divide the input.
+    """
+    if hidden_size is not None:
+        return hidden_size
+    if input_size % num_heads:
+        raise ValueError(
+            f"num_heads={num_heads} must divide input_size={input_size} where hidden_size is not "
+            "given; pass hidden_size, the neurons of one head."
+        )
+    return input_size // num_heads
+
+
+def check_scaling(scaling: Any, num_heads: int, default: float) -> float | Tensor:
+    """Returns the inverse temperature: a number, or a tensor with one a head.
+
+    Raises:
+        TypeError: neither a number nor a tensor.
+        ValueError: an entry that is not finite and > 0, or the wrong number of them.
+    """
+    if scaling is None:
+        return default
+    if not isinstance(scaling, Tensor):
+        return check_real(scaling, "scaling", minimum=0.0, exclusive=True)
+    if scaling.shape not in ((), (num_heads,)):
+        raise ValueError(
+            f"scaling must be a number or have shape ({num_heads},), one a head; "
+            f"got {tuple(scaling.shape)}."
+        )
+    if not scaling.is_meta and not bool(torch.all((scaling > 0) & torch.isfinite(scaling))):
+        raise ValueError(f"scaling must be finite and > 0, got {scaling.tolist()}.")
+    return scaling
+
+
+def check_dropout(dropout: float) -> float:
+    """Returns a dropout probability in [0, 1)."""
+    number = check_real(dropout, "dropout", minimum=0.0)
+    if number >= 1.0:
+        raise ValueError(f"dropout must be in [0, 1), got {number:g}.")
+    return number
+
+
+def check_sequence(tensor: Any, name: str, size: int, batch: int | None) -> Tensor:
+    """Refuses what is no batch of sequences (B, L, size) of finite numbers.
+
+    Raises:
+        TypeError: no floating-point tensor.
+        ValueError: the wrong shape, NaN or infinite entries.
+    """
+    if isinstance(tensor, Tensor) and (tensor.dim() != 3 or tensor.shape[-1] != size):
+        raise ValueError(
+            f"{name} must have shape (batch, length, {size}); got {tuple(tensor.shape)}."
+        )
+    check_finite(tensor, name)
+    checked: Tensor = tensor
+    if batch is not None and checked.shape[0] not in (1, batch):
+        raise ValueError(
+            f"{name} must have a batch of {batch}, as the state has; got {checked.shape[0]}."
+        )
+    return checked
+
+
+def merge_masks(
+    *,
+    key_padding_mask: Tensor | None,
+    attn_mask: Tensor | None,
+    is_causal: bool,
+    batch: int,
+    heads: int,
+    length: int,
+    patterns: int,
+    like: Tensor,
+) -> Tensor | None:
+    """All masks as logarithms of the patterns' weights, broadcast to (B, H, L, S); None for none.
+
+    Raises:
+        TypeError: a mask that is neither bool nor floating point.
+        ValueError: a mask of another shape, a causal one with lengths that differ, a query that
+            may see no pattern at all, or NaN.
+    """
+    prior: Tensor | None = None
+    if attn_mask is not None:
+        allowed = ((length, patterns), (batch * heads, length, patterns))
+        if tuple(attn_mask.shape) not in allowed:
+            raise ValueError(
+                f"attn_mask must have shape (length, patterns)={allowed[0]} or (batch * heads, "
+                f"length, patterns)={allowed[1]}; got {tuple(attn_mask.shape)}."
+            )
+        prior = _as_prior(attn_mask, "attn_mask", like)
+        if prior.dim() == 3:
+            prior = prior.view(batch, heads, length, patterns)
+    elif is_causal:
+        if length != patterns:
+            raise ValueError(
+                "is_causal=True needs as many queries as patterns; got "
+                f"{length} queries and {patterns} patterns. Pass attn_mask."
+            )
+        causal = torch.ones(length, patterns, dtype=torch.bool, device=like.device).triu(1)
+        prior = _as_prior(causal, "attn_mask", like)
+    if key_padding_mask is not None:
+        if tuple(key_padding_mask.shape) != (batch, patterns):
+            raise ValueError(
+                f"key_padding_mask must have shape (batch, patterns)=({batch}, {patterns}); "
+                f"got {tuple(key_padding_mask.shape)}."
+            )
+        padding = _as_prior(key_padding_mask, "key_padding_mask", like)[:, None, None, :]
+        prior = padding if prior is None else prior + padding
+    if prior is not None and not traced(prior, like):
+        if bool(torch.isnan(prior).any()):
+            raise ValueError("A mask holds NaN; expected bools, or numbers added to the logits.")
+        hidden = (prior == -math.inf).all(-1)
+        if prior.numel() and bool(hidden.any()):
+            place = tuple(torch.nonzero(hidden)[0].tolist())
+            raise ValueError(
+                f"Every pattern is masked for {int(hidden.sum())} of {hidden.numel()} queries (the "
+                f"first at {place}), so there is nothing to associate with; leave at least one."
+            )
+    return prior
+
+
+def _as_prior(mask: Any, name: str, like: Tensor) -> Tensor:
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(mask).__name__}.")
+    if mask.dtype == torch.bool:
+        zero = torch.zeros(mask.shape, dtype=like.dtype, device=mask.device)
+        return zero.masked_fill(mask, -math.inf)
+    if not mask.is_floating_point():
+        raise TypeError(
+            f"{name} must hold bools (True hides a pattern) or floats that are added to the "
+            f"logits, got {mask.dtype}."
+        )
+    return mask.to(like.dtype)
+
+
+def check_finite(tensor: Tensor, name: str) -> None:
+    """Refuses NaN and infinite entries; skipped while a graph is traced.
+
+    Raises:
+        TypeError: no floating-point tensor.
+        ValueError: an entry that is not finite.
+    """
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}.")
+    if not tensor.is_floating_point():
+        raise TypeError(f"{name} must be a floating-point tensor, got {tensor.dtype}.")
+    if traced(tensor):
+        return
+    # A sum is not finite if an entry is not; it may overflow too, so look again.
+    if not bool(torch.isfinite(tensor.sum())) and not bool(torch.isfinite(tensor).all()):
+        place = tuple(torch.nonzero(~torch.isfinite(tensor))[0].tolist())
+        raise ValueError(f"{name} must be finite; got {tensor[place].item()} at {place}.")
+
+
+def traced(*tensors: Tensor | None) -> bool:
+    """Whether the call is compiled, exported or batched, so that values cannot be looked at."""
+    return torch.compiler.is_compiling() or any(
+        tensor is not None
+        and (tensor.is_meta or torch._C._functorch.is_functorch_wrapped_tensor(tensor))
+        for tensor in tensors
+    )
+
+
+def full_precision(like: Tensor) -> AbstractContextManager[Any]:
+    """Switches automatic mixed precision off: small differences of logits decide in a memory."""
+    kind = like.device.type
+    if kind != "meta" and torch.is_autocast_enabled(kind):
+        return torch.autocast(device_type=kind, enabled=False)
+    return nullcontext()
+
+
+def at_least_single(tensor: Tensor) -> Tensor:
+    """Half precision as single, for the same reason."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

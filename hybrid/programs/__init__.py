@@ -1,0 +1,1 @@
+"""Circuits with open angles that the layers run on law, PennyLane or Qiskit."""
