@@ -19,6 +19,13 @@ Gradient: TypeAlias = Literal["covariance", "parameter-shift", "device"]
 further circuits at shifted angles; ``device``: whatever the PennyLane device does best.
 """
 
+Empty: TypeAlias = Literal["raise", "prior"]
+"""What becomes of a circuit of which no run counted.
+
+``raise``: an :class:`EmptyRun`; ``prior``: the outcomes as likely as they were loaded, which is all
+that is known; such circuits are counted in :attr:`Executor.empty_runs`.
+"""
+
 GRADIENTS: tuple[Gradient, ...] = ("covariance", "parameter-shift", "device")
 
 
@@ -54,11 +61,15 @@ class Executor(ABC):
         name: for tables and errors.
         shots: runs a circuit; None where probabilities are exact.
         gradient: how the layers get gradients from it.
+        empty: what becomes of a circuit of which no run counted.
+        empty_runs: how many such circuits there were.
     """
 
     name: str
     shots: int | None
     gradient: Gradient
+    empty: Empty = "raise"
+    empty_runs: int = 0
 
     @property
     def exact(self) -> bool:
@@ -95,18 +106,33 @@ class EmptyRun(ValueError):
     """No shot of some circuit counted, so that there is nothing to normalise."""
 
 
-def normalise(weights: Tensor, executor: Executor) -> tuple[Tensor, Tensor]:
+def normalise(
+    weights: Tensor, executor: Executor, prior: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Shares ``N_k / sum N`` and the acceptance ``sum N``.
+
+    Args:
+        weights: N.
+        executor: what they came from.
+        prior: what the outcomes weighed when they were loaded; equal weights by default.
 
     Shapes:
         weights: (..., K)
+        prior: (..., K)
         result: (..., K) and (...)
 
     Raises:
         EmptyRun: a row without any accepted run.
     """
     acceptance = weights.sum(-1)
-    empty = int((acceptance <= 0).sum())
+    nothing = acceptance <= 0
+    empty = int(nothing.sum())
+    if empty and executor.empty == "prior":
+        executor.empty_runs += empty
+        loaded = torch.ones_like(weights) if prior is None else prior.expand_as(weights)
+        loaded = loaded / loaded.sum(-1, keepdim=True)
+        safe = torch.where(nothing, torch.ones_like(acceptance), acceptance)[..., None]
+        return torch.where(nothing[..., None], loaded, weights / safe), acceptance
     if empty:
         if executor.shots is None:
             raise EmptyRun(
@@ -117,8 +143,9 @@ def normalise(weights: Tensor, executor: Executor) -> tuple[Tensor, Tensor]:
         raise EmptyRun(
             f"{empty} of {acceptance.numel()} circuits had no accepted run among {executor.shots} "
             f"shots on {executor.name} (the least acceptance that was seen is {least:.3g}). Use "
-            "more shots, a lower scaling, or smaller probes: the acceptance falls as "
-            "e^(-2 scaling d)."
+            "more shots, a lower scaling, or smaller probes (the acceptance falls as "
+            "e^(-2 scaling d)); or empty='prior', which takes such a circuit's outcomes to be as "
+            "likely as they were loaded."
         )
     return weights / acceptance[..., None], acceptance
 

@@ -10,7 +10,7 @@ import torch
 from ...circuits.common.checks import check_choice
 from ...circuits.common.randomness import Seed
 from ..programs.base import Layout
-from .base import GRADIENTS, Executor, Gradient
+from .base import GRADIENTS, Empty, Executor, Gradient
 from .pennylane import PennyLaneExecutor
 from .qiskit import QiskitExecutor
 
@@ -27,6 +27,8 @@ class Execution:
         shots: runs a circuit; None asks for exact probabilities.
         gradient: ``"covariance"``, ``"parameter-shift"`` or ``"device"``; None chooses.
         layout: ``"coherent"`` or ``"reuse"`` on Qiskit; None chooses by width.
+        empty: what becomes of a circuit of which no run counted: ``"raise"``, or ``"prior"`` for
+            outcomes as likely as they were loaded.
         seed: of shots and simulators.
 
     Raises:
@@ -41,6 +43,7 @@ class Execution:
     shots: int | None = None
     gradient: Gradient | None = None
     layout: Layout | None = None
+    empty: Empty = "raise"
     seed: Seed = None
 
     def __post_init__(self) -> None:
@@ -51,6 +54,7 @@ class Execution:
         ]
         if self.device is not None and qiskit:
             raise ValueError(f"Give either device= (PennyLane) or {qiskit[0]}= (Qiskit), not both.")
+        check_choice(self.empty, "empty", ("raise", "prior"))
         if self.gradient is not None:
             check_choice(self.gradient, "gradient", GRADIENTS)
         if self.is_law:
@@ -76,10 +80,17 @@ class Execution:
         """What runs the circuits; None for the law."""
         if self.is_law:
             return None
+        runner: Executor
         if self.device is not None:
-            return PennyLaneExecutor(
+            runner = PennyLaneExecutor(
                 self.device, shots=self.shots, gradient=self.gradient, seed=self.seed
             )
+        else:
+            runner = self._qiskit()
+        runner.empty = self.empty
+        return runner
+
+    def _qiskit(self) -> QiskitExecutor:
         return QiskitExecutor(
             backend=self.backend,
             sampler=self.sampler,

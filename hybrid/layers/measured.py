@@ -62,9 +62,12 @@ def circuit_association(
     ).reshape(rows, program.num_angles)
     shape = (*lead, program.num_outcomes)
     if not by_covariance:
-        share, acceptance = normalise(executor.weights(program, angles).view(shape), executor)
+        share, acceptance = normalise(
+            executor.weights(program, angles).view(shape), executor, weights
+        )
         if logits is None and keys.requires_grad:
-            share = share + _slope(share, scores.detach() @ keys.transpose(-1, -2))
+            slope = _softmax_slope(share, scores.detach() @ keys.transpose(-1, -2))
+            share = share + _carried(slope, acceptance)
         return share, acceptance
     if logits is None:
         if executor.shots is None:
@@ -72,8 +75,9 @@ def circuit_association(
                 found = executor.weights(program, angles)
         else:
             found = executor.records(program, angles).weights(rows, program.num_outcomes)
-        share, acceptance = normalise(found.view(shape), executor)
-        return share + _slope(share, scores @ keys.transpose(-1, -2)), acceptance
+        share, acceptance = normalise(found.view(shape), executor, weights)
+        slope = _softmax_slope(share, scores @ keys.transpose(-1, -2))
+        return share + _carried(slope, acceptance), acceptance
     if executor.shots is None:
         raise ValueError(
             "gradient='covariance' of product-state keys reads the recorded shots, and exact "
@@ -81,7 +85,7 @@ def circuit_association(
         )
     records = executor.records(program, angles)
     table = records.weights(rows, program.num_outcomes)
-    share, acceptance = normalise(table.view(shape), executor)
+    share, acceptance = normalise(table.view(shape), executor, weights)
     # Mean spin of each neuron and pattern, times the pattern's share of the accepted runs.
     sums = records.spins.new_zeros(rows * program.num_outcomes, program.num_neurons)
     sums.index_add_(
@@ -89,7 +93,8 @@ def circuit_association(
         records.rows * program.num_outcomes + records.outcomes,
         records.spins * records.counts[:, None],
     )
-    spins = sums.view(*shape, -1) / (records.shots * acceptance)[..., None, None]
+    counted = (records.shots * acceptance).clamp(min=1.0)
+    spins = sums.view(*shape, -1) / counted[..., None, None]
     whole = share[..., None]
     # The score of what was recorded: a . s + sum_i log (1 + s_i z_i) / 2.
     plus, minus = functional.logsigmoid(2.0 * logits), functional.logsigmoid(-2.0 * logits)
@@ -97,11 +102,16 @@ def circuit_association(
     score = score + ((whole + spins) * plus[..., None, :, :]).sum(-1) / 2.0
     score = score + ((whole - spins) * minus[..., None, :, :]).sum(-1) / 2.0
     slope = score - share * score.sum(-1, keepdim=True)
-    return share + (slope - slope.detach()), acceptance
+    return share + _carried(slope, acceptance), acceptance
 
 
-def _slope(share: Tensor, logits: Tensor) -> Tensor:
-    """A zero whose gradient is the softmax's at the measured association: Cov(1[mu], logit)."""
+def _softmax_slope(share: Tensor, logits: Tensor) -> Tensor:
+    """What has the softmax's gradient at the measured association: ``Cov(1[mu], logit)``."""
     fixed = share.detach()
-    slope = fixed * (logits - (fixed * logits).sum(-1, keepdim=True))
-    return slope - slope.detach()
+    return fixed * (logits - (fixed * logits).sum(-1, keepdim=True))
+
+
+def _carried(slope: Tensor, acceptance: Tensor) -> Tensor:
+    """A zero with the gradient of ``slope``; none where no run counted."""
+    known = torch.where(acceptance.detach()[..., None] > 0, slope, torch.zeros_like(slope))
+    return known - known.detach()
