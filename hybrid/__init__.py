@@ -13,6 +13,7 @@ from .layers import (
     QuantumHopfield,
     QuantumHopfieldEncoderLayer,
     QuantumHopfieldLayer,
+    QuantumHopfieldNetwork,
     QuantumHopfieldPooling,
     run_on,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "QuantumHopfield",
     "QuantumHopfieldEncoderLayer",
     "QuantumHopfieldLayer",
+    "QuantumHopfieldNetwork",
     "QuantumHopfieldPooling",
     "run_on",
 ]

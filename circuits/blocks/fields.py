@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -66,23 +67,15 @@ class QuadraticField(FieldLoader):
         neurons: Sequence[Qubit],
         integers: RegisterSum | None = None,
     ) -> None:
-        self._turns = -2.0 * gain * model.weights[neuron]
+        turns = -2.0 * gain * model.weights[neuron]
+        self._turns = [(j, float(turns[j])) for j in np.flatnonzero(turns).tolist()]
         self._offset = math.pi / 2.0 - 2.0 * gain * float(model.bias[neuron])
         self._neurons = neurons
         self._integers = integers
 
     def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
         """See :meth:`FieldLoader.rotate`."""
-        sign = -1.0 if inverse else 1.0
-        synapses = np.flatnonzero(self._turns)
-        if synapses.size:
-            circuit.sdg(target)
-            circuit.h(target)
-            for j in synapses.tolist():
-                circuit.rzz(sign * float(self._turns[j]), self._neurons[j], target)
-            circuit.h(target)
-            circuit.s(target)
-        circuit.ry(sign * self._offset, target)
+        _rotate_by_synapses(circuit, self._neurons, self._turns, self._offset, target, inverse)
 
     def accumulate(
         self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
@@ -93,6 +86,40 @@ class QuadraticField(FieldLoader):
         add_constant(circuit, register, float(sign * integers.constant))
         for j in np.flatnonzero(integers.coefficients).tolist():
             add_if(circuit, self._neurons[j], register, sign * int(integers.coefficients[j]))
+
+
+class OpenField(FieldLoader):
+    """A quadratic field whose angles are circuit parameters: one circuit for all weights.
+
+    The gates are those of :class:`QuadraticField`.
+
+    Args:
+        turns: the angle ``-2 gain W_ij`` of each synapse.
+        offset: the angle ``pi/2 - 2 gain b_i`` of the target's own rotation.
+        neurons: as many qubits as there are synapses.
+
+    Raises:
+        ValueError: another number of qubits than of synapses.
+    """
+
+    def __init__(
+        self, turns: Sequence[Parameter], offset: Parameter, neurons: Sequence[Qubit]
+    ) -> None:
+        if len(turns) != len(neurons):
+            raise ValueError(f"{len(turns)} synapses need as many neurons, got {len(neurons)}.")
+        self._turns = list(enumerate(turns))
+        self._offset = offset
+        self._neurons = neurons
+
+    def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
+        """See :meth:`FieldLoader.rotate`."""
+        _rotate_by_synapses(circuit, self._neurons, self._turns, self._offset, target, inverse)
+
+    def accumulate(
+        self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
+    ) -> None:
+        """Open angles are no integers, so that nothing can be added up: raises a ValueError."""
+        _require_integers(None)
 
 
 class DenseField(FieldLoader):
@@ -260,6 +287,35 @@ class ConditionalField(FieldLoader):
 def distance_width(num_neurons: int) -> int:
     """Qubits that count the disagreements of the other N - 1 neurons: 0..N-1."""
     return (num_neurons - 1).bit_length()
+
+
+def _rotate_by_synapses(
+    circuit: QuantumCircuit,
+    neurons: Sequence[Qubit],
+    turns: Sequence[tuple[int, Any]],
+    offset: Any,
+    target: Qubit,
+    inverse: bool,
+) -> None:
+    """RZZ gates between two changes of basis, then the target's own rotation.
+
+    Args:
+        circuit: what the gates are added to.
+        neurons: neuron j on ``neurons[j]``.
+        turns: which neuron, and the angle of its synapse, a number or a parameter.
+        offset: angle of the last rotation.
+        target: the qubit that turns.
+        inverse: whether it turns back.
+    """
+    sign = -1.0 if inverse else 1.0
+    if turns:
+        circuit.sdg(target)
+        circuit.h(target)
+        for j, turn in turns:
+            circuit.rzz(sign * turn, neurons[j], target)
+        circuit.h(target)
+        circuit.s(target)
+    circuit.ry(sign * offset, target)
 
 
 def _require_integers(integers: RegisterSum | None) -> RegisterSum:

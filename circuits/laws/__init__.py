@@ -1,8 +1,9 @@
 """Closed forms: what every circuit of this package must do, exactly.
 
 Written once against the array API standard: NumPy arrays in, NumPy arrays out; torch tensors in,
-torch tensors out.  :mod:`.neuron` holds the quantum neuron, :mod:`.memory` the filtered
-superposition memory, :mod:`.angles` the angles that its circuits take.
+torch tensors out.  :mod:`.neuron` holds the quantum neuron, :mod:`.product_states` the same on
+product-state inputs, :mod:`.memory` the filtered superposition memory, :mod:`.angles` the angles
+that its circuits take.
 """
 
 from __future__ import annotations
@@ -40,13 +41,17 @@ from .neuron import (
     neuron_acceptance,
     neuron_blocks,
     neuron_expectation,
+    neuron_field,
+    neuron_lagrangian,
     neuron_probability,
     neuron_rotations,
     rotation_probability,
     safe_gain,
 )
+from .product_states import MAX_LEVEL, product_neuron, repeated_product_neuron
 
 __all__ = [
+    "MAX_LEVEL",
     "Array",
     "amplified",
     "best_rounds",
@@ -69,11 +74,15 @@ __all__ = [
     "neuron_acceptance",
     "neuron_blocks",
     "neuron_expectation",
+    "neuron_field",
+    "neuron_lagrangian",
     "neuron_probability",
     "neuron_rotations",
     "product_key_logits",
     "product_key_memory",
+    "product_neuron",
     "random_rounds_amplified",
+    "repeated_product_neuron",
     "rotation_probability",
     "safe_gain",
     "shifted_kernel",

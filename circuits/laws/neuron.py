@@ -28,7 +28,7 @@ from ..common.checks import check_count, check_real
 Array = Any
 
 
-def rotation_probability(field: Array, gain: float) -> Array:
+def rotation_probability(field: Array, gain: float | Array) -> Array:
     """Probability of +1 after one rotation: ``(1 + sin(2 gain h)) / 2``.
 
     Args:
@@ -42,7 +42,7 @@ def rotation_probability(field: Array, gain: float) -> Array:
     return (1.0 + xp.sin(2.0 * gain * field)) / 2.0
 
 
-def neuron_probability(field: Array, gain: float, level: int) -> Array:
+def neuron_probability(field: Array, gain: float | Array, level: int) -> Array:
     """Probability that a level-k neuron comes out as +1, given its local field.
 
     Beyond ``|gain * field| = pi/4`` the response folds back, as the circuit's does.
@@ -66,9 +66,71 @@ def neuron_probability(field: Array, gain: float, level: int) -> Array:
     return p
 
 
-def neuron_expectation(field: Array, gain: float, level: int) -> Array:
+def neuron_expectation(field: Array, gain: float | Array, level: int) -> Array:
     """Mean spin of a level-k neuron, ``tanh(2^(k+1) artanh tan(gain h))``; arguments as above."""
     return 2.0 * neuron_probability(field, gain, level) - 1.0
+
+
+def neuron_field(expectation: Array, gain: float | Array, level: int) -> Array:
+    """The field at which a level-k neuron has a given mean spin: the inverse of its response.
+
+    ``arctan(tanh(2^-(k+1) artanh z)) / gain``, between ``-pi/4`` and ``pi/4`` over the gain; its
+    slope is infinite at ``z = +-1``.
+
+    Args:
+        expectation: mean spins z in [-1, 1], any shape.
+        gain: angle in radians per unit of field.
+        level: number of nested RUS blocks, >= 0.
+
+    Returns:
+        Fields of the shape of ``expectation``.
+
+    Raises:
+        TypeError: ``level`` is no integer.
+        ValueError: ``level`` < 0.
+    """
+    check_count(level, "level")
+    xp = array_namespace(expectation)
+    power = 0.5 ** (level + 1)
+    angle = xp.atan2((1.0 + expectation) ** power, (1.0 - expectation) ** power)
+    return (angle - math.pi / 4.0) / gain
+
+
+def neuron_lagrangian(field: Array, gain: float | Array, level: int) -> Array:
+    """The integral of a level-k neuron's response from 0 to its field.
+
+    ``L_0 = (1 - cos 2 gain h) / (2 gain)``, and with ``m = 2^k`` and
+    ``c_l = cos((2l - 1) pi / 2m)``, by partial fractions of the response in ``sin(2 gain h)``::
+
+        L_k = sum_(l=1..m/2) (artanh c_l - artanh(c_l cos(2 gain h))) / (m gain c_l)
+
+    It is what a neuron contributes to the energy of Krotov and Hopfield.
+
+    Args:
+        field: local fields, any shape.
+        gain: angle in radians per unit of field.
+        level: number of nested RUS blocks, >= 0.
+
+    Returns:
+        Values of the shape of ``field``.
+
+    Raises:
+        TypeError: ``level`` is no integer.
+        ValueError: ``level`` < 0.
+
+    Source: Krotov and Hopfield 2021, arXiv:2008.06996, for the energy; the closed form is this
+    package's.
+    """
+    m = 2 ** check_count(level, "level")
+    xp = array_namespace(field)
+    cosine = xp.cos(2.0 * gain * field)
+    if m == 1:
+        return (1.0 - cosine) / (2.0 * gain)
+    total = 0.0 * cosine
+    for pole in range(1, m // 2 + 1):
+        c = math.cos((2 * pole - 1) * math.pi / (2 * m))
+        total = total + (math.atanh(c) - xp.atanh(c * cosine)) / c
+    return total / (m * gain)
 
 
 def block_probabilities(field: Array, gain: float, level: int) -> list[Array]:

@@ -6,6 +6,7 @@ from .base import QuantumModule, run_on
 from .context import MemoryContext
 from .encoder import QuantumHopfieldEncoderLayer
 from .hopfield import Associated, QuantumHopfield
+from .network import QuantumHopfieldNetwork
 from .pooling import QuantumHopfieldLayer, QuantumHopfieldPooling
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "QuantumHopfield",
     "QuantumHopfieldEncoderLayer",
     "QuantumHopfieldLayer",
+    "QuantumHopfieldNetwork",
     "QuantumHopfieldPooling",
     "QuantumModule",
     "run_on",

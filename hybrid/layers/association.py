@@ -92,7 +92,8 @@ def product_mixed(
     )
     if plain or not small:
         return torch.matmul(product_association(scores, logits, signs, prior), values)
-    lead = scores.shape[:2]
+    lead = torch.broadcast_shapes(scores.shape[:2], logits.shape[:2], values.shape[:2])
+    scores, logits, values = (each.expand(*lead, -1, -1) for each in (scores, logits, values))
     probe, key = probe_features(scores, signs), key_features(logits, signs)
     factor = None
     if prior is not None:

@@ -103,6 +103,7 @@ def merge_masks(
             may see no pattern at all, or NaN.
     """
     prior: Tensor | None = None
+    check_masks(attn_mask=attn_mask, key_padding_mask=key_padding_mask)
     if attn_mask is not None:
         allowed = ((length, patterns), (batch * heads, length, patterns))
         if tuple(attn_mask.shape) not in allowed:
@@ -142,9 +143,18 @@ def merge_masks(
     return prior
 
 
-def _as_prior(mask: Any, name: str, like: Tensor) -> Tensor:
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(mask).__name__}.")
+def check_masks(**masks: Any) -> None:
+    """Refuses masks that are no tensors; None is one that was not given.
+
+    Raises:
+        TypeError: neither a tensor nor None.
+    """
+    for name, mask in masks.items():
+        if mask is not None and not isinstance(mask, Tensor):
+            raise TypeError(f"{name} must be a torch.Tensor, got {type(mask).__name__}.")
+
+
+def _as_prior(mask: Tensor, name: str, like: Tensor) -> Tensor:
     if mask.dtype == torch.bool:
         zero = torch.zeros(mask.shape, dtype=like.dtype, device=mask.device)
         return zero.masked_fill(mask, -math.inf)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...circuits.common.checks import check_choice, check_count
-from .checks import check_sequence
+from .checks import check_masks, check_sequence
 from .pooling import QuantumHopfieldLayer
 
 
@@ -119,6 +119,7 @@ class MemoryContext(nn.Module):
         if key_padding_mask is None:
             summary = tokens.mean(1)
         else:
+            check_masks(key_padding_mask=key_padding_mask)
             if tuple(key_padding_mask.shape) != tuple(tokens.shape[:2]):
                 raise ValueError(
                     "key_padding_mask must have shape (batch, length)="

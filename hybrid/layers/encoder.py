@@ -46,7 +46,7 @@ class QuantumHopfieldEncoderLayer(nn.Module):
 
     >>> import torch
     >>> layer = QuantumHopfieldEncoderLayer(d_model=16, nhead=4, dim_feedforward=32)
-    >>> encoder = torch.nn.TransformerEncoder(layer, num_layers=2)
+    >>> encoder = torch.nn.TransformerEncoder(layer, num_layers=2, enable_nested_tensor=False)
     >>> encoder(torch.zeros(3, 5, 16)).shape
     torch.Size([3, 5, 16])
     """

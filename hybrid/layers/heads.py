@@ -148,7 +148,13 @@ class ProjectedHeads(QuantumModule):
         attn_mask: Tensor | None,
         is_causal: bool,
     ) -> tuple[Tensor, Keys, Tensor, Tensor | None]:
-        """Checks everything, projects, and cuts into heads."""
+        """Checks everything, projects, and cuts into heads; a single sequence is a batch of one."""
+        if isinstance(state, Tensor) and state.dim() == 2:
+            axis = 0 if self.batch_first else 1
+            stored, projection = _batched(stored, axis), _batched(projection, axis)
+            if isinstance(key_padding_mask, Tensor) and key_padding_mask.dim() == 1:
+                key_padding_mask = key_padding_mask[None]
+            state = state.unsqueeze(axis)
         if not self.batch_first:
             state = _swapped(state)
             stored = None if stored is None else _swapped(stored)
@@ -223,6 +229,12 @@ class ProjectedHeads(QuantumModule):
             return tensor[:, None].expand(-1, self.num_heads, -1, -1)
         heads: Tensor = tensor.unflatten(-1, (self.num_heads, width)).transpose(1, 2)
         return heads
+
+
+def _batched(tensor: Tensor | None, axis: int) -> Tensor | None:
+    """A single sequence as a batch of one; what is no sequence is refused later."""
+    single = isinstance(tensor, Tensor) and tensor.dim() == 2
+    return tensor.unsqueeze(axis) if single else tensor  # type: ignore[union-attr]
 
 
 def _swapped(tensor: Tensor) -> Tensor:

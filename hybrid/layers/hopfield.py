@@ -273,14 +273,6 @@ class QuantumHopfield(ProjectedHeads):
             ValueError: wrong shapes, NaN, a query whose patterns are all masked.
             EmptyRun: on circuits, a query of which no run counted.
         """
-        unbatched = isinstance(state, Tensor) and state.dim() == 2
-        if unbatched:
-            axis = 0 if self.batch_first else 1
-            state = state.unsqueeze(axis)
-            stored = None if stored is None else stored.unsqueeze(axis)
-            projection = None if projection is None else projection.unsqueeze(axis)
-            if key_padding_mask is not None and key_padding_mask.dim() == 1:
-                key_padding_mask = key_padding_mask[None]
         queries, keys, values, prior = self._prepare(
             state, stored, projection, key_padding_mask, attn_mask, is_causal
         )
@@ -304,7 +296,7 @@ class QuantumHopfield(ProjectedHeads):
             output = self.output_projection(output.to(self.output_projection.weight.dtype))
         if not self.batch_first:
             output = output.transpose(0, 1)
-        if unbatched:
+        if state.dim() == 2:
             output = output[0] if self.batch_first else output[:, 0]
             share = None if share is None else share[0]
         if need_weights:
@@ -336,7 +328,8 @@ class QuantumHopfield(ProjectedHeads):
                 self._scores(queries), keys.expectations, keys.logits, self.signs, prior
             )
             acceptance = torch.exp(log)
-        return Associated(queries, keys.expectations, values, share, acceptance)
+        found = Associated(queries, keys.expectations, values, share, acceptance)
+        return Associated(*(each[0] for each in found)) if state.dim() == 2 else found
 
     # The circuit of one query -------------------------------------------------------------------
 
@@ -509,9 +502,10 @@ class QuantumHopfield(ProjectedHeads):
             return None
         kept = stored if stored is not None else self.stored_patterns
         kept = state if kept is None else kept
-        shape = kept.shape[-2:] if kept.dim() == 2 else kept.shape
-        zeros: Tensor = kept.new_zeros(*shape[:-1], self.projection_size)
-        return zeros if zeros.dim() == 3 else zeros[None]
+        if not isinstance(kept, Tensor):
+            return None  # which is refused later
+        zeros: Tensor = kept.new_zeros(*kept.shape[:-1], self.projection_size)
+        return zeros if zeros.dim() >= state.dim() else zeros[None]
 
 
 def _rows(rows: Any, name: str) -> Any:

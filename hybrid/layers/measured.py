@@ -38,6 +38,21 @@ def circuit_association(
         EmptyRun: a query of which no shot counted.
         ValueError: the covariance rule was asked for where nothing was recorded.
     """
+    # As simulators compute: e^-d is lost in a single-precision angle near pi/2 from d = 12 on.
+    probe, z, logits, weights = (
+        None if each is None else each.to("cpu", torch.float64)
+        for each in (scores, held.expectations, held.logits, prior)
+    )
+    assert probe is not None and z is not None
+    held = Keys(z if logits is None else torch.tanh(logits), logits)
+    share, acceptance = _run(executor, program, probe, held, weights)
+    return share.to(scores), acceptance.to(scores)
+
+
+def _run(
+    executor: Executor, program: MemoryProgram, scores: Tensor, held: Keys, prior: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The same, in double precision."""
     batch = torch.broadcast_shapes(scores.shape[:2], held.expectations.shape[:2])
     scores = scores.expand(*batch, -1, -1)
     keys = held.expectations.expand(*batch, -1, -1)
@@ -94,7 +109,7 @@ def circuit_association(
         records.spins * records.counts[:, None],
     )
     counted = (records.shots * acceptance).clamp(min=1.0)
-    spins = sums.view(*shape, -1) / counted[..., None, None]
+    spins = sums.view(*shape, program.num_neurons) / counted[..., None, None]
     whole = share[..., None]
     # The score of what was recorded: a . s + sum_i log (1 + s_i z_i) / 2.
     plus, minus = functional.logsigmoid(2.0 * logits), functional.logsigmoid(-2.0 * logits)

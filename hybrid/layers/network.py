@@ -6,6 +6,7 @@ import math
 from typing import Any, Literal, TypeAlias
 
 import array_api_compat.torch as xp
+import numpy as np
 import torch
 from qiskit import QuantumCircuit
 from torch import Tensor, nn
@@ -94,6 +95,7 @@ class QuantumHopfieldNetwork(QuantumModule):
         dtype: torch.dtype | None = None,
         **execution: Any,
     ) -> None:
+        super().__init__(device=device, **execution)
         self.num_neurons = check_count(num_neurons, "num_neurons", minimum=2)
         self.level = check_count(level, "level", maximum=laws.MAX_LEVEL)
         self.steps = check_count(steps, "steps", minimum=1)
@@ -101,7 +103,6 @@ class QuantumHopfieldNetwork(QuantumModule):
         if not isinstance(bias, bool):
             raise TypeError(f"bias must be True or False, got {bias!r}.")
         self.update = check_choice(update, "update", ("synchronous", "sequential"))
-        super().__init__(device=device, **execution)
         options: dict[str, Any] = {"device": self._factory_device, "dtype": dtype}
         pairs = num_neurons * (num_neurons - 1) // 2
         self.synapses = nn.Parameter(torch.empty(pairs, **options))
@@ -190,7 +191,10 @@ class QuantumHopfieldNetwork(QuantumModule):
         with full_precision(state):
             z = at_least_single(state).clamp(-1.0, 1.0)
             weights, bias, gain = self._couplings()
-            fields = laws.neuron_field(z, gain, self.level)
+            # At +-1 the inverse has an infinite slope, which the Lagrangian's cancels.
+            sure = z.abs() == 1.0
+            inside = laws.neuron_field(torch.where(sure, 0.0, z), gain, self.level)
+            fields = torch.where(sure, z.detach() * (math.pi / 4.0) / gain, inside)
             own = z * fields - laws.neuron_lagrangian(fields, gain, self.level)
             energy: Tensor = (own - z * bias - 0.5 * z * (z @ weights)).sum(-1)
             return energy
@@ -240,8 +244,8 @@ class QuantumHopfieldNetwork(QuantumModule):
         tensor([ 1.,  1.,  1., -1., -1., -1.])
         """
         model = Hopfield.store(_array(patterns), rule=rule, bias=_array(bias))
-        if isinstance(gain, str) and check_choice(gain, "gain", ("safe", "typical")) == "typical":
-            gain = max(laws.safe_gain(model.field_bound()), laws.safe_gain(model.typical_field()))
+        if gain == "typical":
+            gain = laws.safe_gain(model.typical_field())
         layer = cls(
             model.num_neurons,
             level,
@@ -279,7 +283,7 @@ class QuantumHopfieldNetwork(QuantumModule):
         rows = torch.as_tensor(check_probes(numbers, self.num_neurons)).to(self.synapses)
         with torch.no_grad():
             state: Tensor = self._run(rows, steps, False)
-        return state if getattr(numbers, "ndim", len(rows)) == 2 or len(rows) > 1 else state[0]
+        return state[0] if np.ndim(numbers) == 1 else state
 
     def model(self) -> Hopfield:
         """The same network as a model of ``qhopfield.circuits``, for ``recall`` and the like.
@@ -409,14 +413,12 @@ class QuantumHopfieldNetwork(QuantumModule):
         with torch.no_grad():
             weights, bias, gain = self._couplings()
             return self.program.angles(
-                state[others].to(weights), weights[neuron, others], bias[neuron], gain, exact=False
+                state[others].to(weights), weights[neuron, others], bias[neuron], gain
             )
 
     def _check(self, state: Any, name: str = "input") -> None:
         """Refuses what is no state of spin expectations."""
-        if isinstance(state, Tensor) and (
-            state.dim() == 0 or state.shape[-1] != self.num_neurons
-        ):
+        if isinstance(state, Tensor) and (state.dim() == 0 or state.shape[-1] != self.num_neurons):
             raise ValueError(
                 f"{name} must have shape (..., {self.num_neurons}), one entry a neuron; "
                 f"got {tuple(state.shape)}."
