@@ -139,7 +139,7 @@ def normalise(
                 f"The acceptance of {empty} of {acceptance.numel()} circuits is 0 to rounding: "
                 "nothing is left to read. Lower scaling, or the size of the probes."
             )
-        least = float(acceptance[acceptance > 0].min()) if empty < acceptance.numel() else 0.0
+        least = float(acceptance[~nothing].detach().min()) if empty < acceptance.numel() else 0.0
         raise EmptyRun(
             f"{empty} of {acceptance.numel()} circuits had no accepted run among {executor.shots} "
             f"shots on {executor.name} (the least acceptance that was seen is {least:.3g}). Use "
@@ -175,7 +175,8 @@ class Shifted(torch.autograd.Function):
         moved = angles[None].expand(len(owners), batch, width).clone()
         moved[torch.arange(len(owners)), :, owners] += shifts[:, None]
         weights = ctx.evaluate(ctx.program, moved.reshape(-1, width))
-        slopes = (weights.view(len(owners), batch, -1) * grad).sum(-1) * factors[:, None]
+        weights = weights.view(len(owners), batch, ctx.program.num_outcomes)
+        slopes = (weights * grad).sum(-1) * factors[:, None]
         total = torch.zeros(width, batch, dtype=angles.dtype, device=angles.device)
         total.index_add_(0, owners.to(angles.device), slopes)
         return total.T, None, None

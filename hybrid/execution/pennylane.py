@@ -9,11 +9,20 @@ from torch import Tensor
 
 from ...circuits.common.checks import check_choice, check_count
 from ...circuits.common.randomness import Seed, as_generator, draw_seed
+from ...circuits.execution.aer import refuse_memory
 from ..programs.base import Program
 from .base import Executor, Gradient, shifted
 
 # Amplitudes of one broadcast call: 64 MiB of complex numbers.
 _AMPLITUDES = 1 << 22
+# What differentiates exactly and in one go.
+_METHODS = {
+    "default.qubit": "backprop",
+    "lightning.qubit": "adjoint",
+    "lightning.gpu": "adjoint",
+    "lightning.kokkos": "adjoint",
+    "lightning.amdgpu": "adjoint",
+}
 
 
 class PennyLaneExecutor(Executor):
@@ -23,13 +32,14 @@ class PennyLaneExecutor(Executor):
         device: a device's name, such as ``"default.qubit"``, or a device; a device with wires of
             its own must have as many as the circuit.
         shots: runs a circuit; None is analytic.
-        gradient: ``"device"`` (backpropagation where the device offers it, else the adjoint
-            method, else parameter shift) or ``"parameter-shift"``.
+        gradient: ``"device"`` (backpropagation on default.qubit, the adjoint method on Lightning,
+            parameter shift on others) or ``"parameter-shift"``.
         seed: of a device that is made here.
 
     Raises:
         TypeError: ``device`` is neither a name nor a device.
-        ValueError: no such device, shots < 1, or a gradient that needs single shots.
+        ValueError: no such device, shots < 1, a gradient that needs single shots, or a seed for a
+            device that takes none.
     """
 
     def __init__(
@@ -52,6 +62,11 @@ class PennyLaneExecutor(Executor):
         self.gradient = gradient
         self._device = device
         self._seed = None if seed is None else draw_seed(as_generator(seed))
+        if self._seed is not None and not isinstance(device, str):
+            raise ValueError(
+                f"seed= is for a device that is made here, and {self.name} is made already: give "
+                "it a seed of its own, or pass the device's name."
+            )
         self._made: Any = None if isinstance(device, str) else device
         if isinstance(device, str):
             self.device  # noqa: B018  # an unknown name is refused here and now
@@ -68,14 +83,16 @@ class PennyLaneExecutor(Executor):
         if self._made is None:
             import pennylane as qml
 
-            options = {}
-            if self._seed is not None and self._device in ("default.qubit", "lightning.qubit"):
-                options["seed"] = self._seed
+            options = {} if self._seed is None else {"seed": self._seed}
             try:
                 self._made = qml.device(self._device, **options)
-            except qml.DeviceError as error:
+            except TypeError as error:
+                if not options:
+                    raise
+                raise ValueError(f"{self._device} takes no seed; leave seed= out.") from error
+            except qml.exceptions.DeviceError as error:
                 raise ValueError(
-                    f"PennyLane has no device {self._device!r}: {error}. Devices that come with it "
+                    f"PennyLane has no device {self._device!r}: {error} Devices that come with it "
                     "are 'default.qubit' and 'lightning.qubit'."
                 ) from error
         return self._made
@@ -93,6 +110,12 @@ class PennyLaneExecutor(Executor):
             raise ValueError(
                 f"The circuit needs {wires.total} wires and {self.name} has {len(device.wires)}; "
                 "leave the wires off the device, or give it as many."
+            )
+        if self.name in _METHODS:
+            refuse_memory(
+                wires.total,
+                "statevector",
+                "Use fewer neurons or patterns, layout='reuse' on Aer with shots, or the law.",
             )
         method = self._method()
         # Most significant first: with all flags 0 the outcome's number is the position.
@@ -124,8 +147,7 @@ class PennyLaneExecutor(Executor):
 
     def weights(self, program: Program, angles: Tensor) -> Tensor:
         """See :meth:`Executor.weights`."""
-        if self.gradient == "parameter-shift" or self.shots is not None:
-            # PennyLane's own rule refuses broadcast circuits.
+        if self._method() is None:
             return shifted(program, angles, self._evaluate)
         return self._run(program, angles)
 
@@ -147,20 +169,13 @@ class PennyLaneExecutor(Executor):
                 found = torch.stack([each.reshape(len(part)) for each in found], dim=-1)
             parts.append(found.reshape(len(part), -1)[:, : program.num_outcomes])
         if not parts:
-            return angles.new_zeros(0, program.num_outcomes)
+            return angles.sum(-1, keepdim=True).expand(0, program.num_outcomes)  # keeps the graph
         return torch.cat(parts).to(angles)
 
     def _method(self) -> str | None:
         """How PennyLane differentiates; None where the shifts are made here."""
         if self.gradient == "parameter-shift" or self.shots is not None:
             return None
-        if self.name.startswith("default.qubit"):
-            return "backprop"
-        if self.name.startswith("lightning."):
-            return "adjoint"
-        return "best"
-
-
-def _bits(number: int, width: int) -> list[int]:
-    """Bits of a number, most significant first."""
-    return [number >> position & 1 for position in reversed(range(width))]
+        # PennyLane's choice elsewhere is backpropagation on default.mixed, which gives NaN (0.45),
+        # or its own parameter-shift rule, which refuses broadcast circuits.
+        return _METHODS.get(self.name)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
+from qiskit.primitives import StatevectorSampler
 from qiskit_aer import AerSimulator
 from torch import Tensor
 
@@ -55,6 +56,7 @@ class QiskitExecutor(Executor):
         seed: Seed = None,
     ) -> None:
         self._given = {"backend": backend, "sampler": sampler, "noise_model": noise_model}
+        plain = isinstance(sampler, StatevectorSampler)  # Qiskit's own measures only in the end
         self._runner = make_runner(**self._given)
         aer = sampler is None and (backend is None or isinstance(backend, AerSimulator))
         if shots is None and not aer:
@@ -68,6 +70,11 @@ class QiskitExecutor(Executor):
         check_choice(gradient, "gradient on Qiskit", ("covariance", "parameter-shift"))
         if layout is not None:
             check_choice(layout, "layout", ("coherent", "reuse"))
+            if plain and layout == "reuse":
+                raise ValueError(
+                    "layout='reuse' measures and resets on the way, which StatevectorSampler "
+                    "cannot do: use layout='coherent', or backend=AerSimulator()."
+                )
             if shots is None and layout == "reuse":
                 raise ValueError(
                     "layout='reuse' measures on the way, which has no exact probabilities: pass "
@@ -79,7 +86,7 @@ class QiskitExecutor(Executor):
         simulator = self._simulator
         self._noise = None if simulator is None else simulator.options.noise_model
         known = getattr(backend, "operation_names", None)
-        self._resets = aer or known is None or "reset" in known
+        self._resets = aer or ((known is None or "reset" in known) and not plain)
         self._rng = as_generator(seed)
         self._ready: dict[tuple[Program, Layout, bool], Measured] = {}
 
@@ -114,11 +121,14 @@ class QiskitExecutor(Executor):
         powers = 1 << np.arange(len(measured.outcome), dtype=np.int64)
         outcomes = bits[:, list(measured.outcome)].astype(np.int64) @ powers
         spins = 1.0 - 2.0 * bits[:, list(measured.records)]
+        # Noise reaches outcomes that do not exist, such as pattern 3 of 3; they do not count.
+        real = outcomes < program.num_outcomes
+        place = angles.device
         return Records(
-            rows=torch.tensor(rows, dtype=torch.int64, device=angles.device),
-            outcomes=torch.as_tensor(outcomes, device=angles.device),
-            spins=torch.as_tensor(spins, dtype=angles.dtype, device=angles.device),
-            counts=torch.tensor(counts, dtype=angles.dtype, device=angles.device),
+            rows=torch.as_tensor(np.array(rows, dtype=np.int64)[real], device=place),
+            outcomes=torch.as_tensor(outcomes[real], device=place),
+            spins=torch.as_tensor(spins[real], dtype=angles.dtype, device=place),
+            counts=torch.as_tensor(np.array(counts)[real], dtype=angles.dtype, device=place),
             shots=self.shots,
         )
 

@@ -57,13 +57,13 @@ class ProjectedHeads(QuantumModule):
         dtype: torch.dtype | None = None,
         **execution: Any,
     ) -> None:
+        check_count(input_size, "input_size", minimum=1)
+        check_count(num_heads, "num_heads", minimum=1)
         check_sizes(
             {
-                "input_size": input_size,
                 "hidden_size": hidden_size,
                 "output_size": output_size,
                 "pattern_size": pattern_size,
-                "num_heads": num_heads,
                 "stored_size": stored_size,
                 "projection_size": projection_size,
             }

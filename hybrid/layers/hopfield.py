@@ -232,7 +232,7 @@ class QuantumHopfield(ProjectedHeads):
         )
         prior = None
         for _ in range(steps):
-            queries = self._associate(queries, keys, prior)[0] @ keys.expectations
+            queries = self._retrieve(queries, keys, prior)
         return queries.transpose(1, 2).flatten(2)[0]
 
     # Running -------------------------------------------------------------------------------------
@@ -433,7 +433,7 @@ class QuantumHopfield(ProjectedHeads):
         steps = _UNBOUNDED_STEPS if self.update_steps_max is None else self.update_steps_max
         moving: Tensor | None = None
         for _ in range(steps):
-            found = self._associate(queries, keys, prior)[0] @ keys.expectations
+            found = self._retrieve(queries, keys, prior)
             if moving is not None:
                 found = torch.where(moving, found, queries)
             moved = (found - queries).detach().norm(dim=-1, keepdim=True) > self.update_steps_eps
@@ -448,6 +448,12 @@ class QuantumHopfield(ProjectedHeads):
             )
         return queries
 
+    def _retrieve(self, queries: Tensor, keys: Keys, prior: Tensor | None) -> Tensor:
+        """One retrieval update."""
+        share, _ = self._associate(queries, keys, prior)
+        with full_precision(queries):
+            return share @ keys.expectations
+
     def _associate(
         self, queries: Tensor, keys: Keys, prior: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
@@ -456,7 +462,10 @@ class QuantumHopfield(ProjectedHeads):
             scores = self._scores(queries)
             if self.executor is not None:
                 program = self.program(keys.expectations.shape[-2], weighted=prior is not None)
-                return circuit_association(self.executor, program, scores, keys, prior)
+                run = circuit_association
+                if torch.compiler.is_compiling():
+                    run = torch.compiler.disable(run)  # here, for its import takes seconds
+                return run(self.executor, program, scores, keys, prior)
             if keys.logits is None:
                 return law.binary_association(scores, keys.expectations, prior), None
             return law.product_association(scores, keys.logits, self.signs, prior), None
