@@ -17,6 +17,7 @@ from .patterns import patterns
 from .recall import recall
 from .resources import resources
 from .showcase import run_showcase, showcase
+from .train import train
 
 app = typer.Typer(
     name="qhopfield",
@@ -29,6 +30,7 @@ app.command()(recall)
 app.command()(resources)
 app.command()(patterns)
 app.command()(capacity)
+app.command()(train)
 app.command()(showcase)
 
 

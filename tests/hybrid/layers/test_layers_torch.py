@@ -37,6 +37,19 @@ LAYERS = {
     "encoder": lambda **given: QuantumHopfieldEncoderLayer(4, 2, 6, dropout=0.0, **given),
 }
 EVERY = pytest.mark.parametrize("name", LAYERS)
+# A compiler takes seconds: each layer once, with either keys.
+COMPILED = pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("hopfield", "binary"),
+        ("hopfield", "product"),
+        ("steps", "product"),
+        ("pooling", "product"),
+        ("lookup", "binary"),
+        ("state", "product"),
+        ("encoder", "binary"),
+    ],
+)
 
 
 @KINDS
@@ -217,7 +230,7 @@ def test_reset_parameters(name):
     ],
     ids=["law", "default.qubit", "lightning.qubit", "aer"],
 )
-@EVERY
+@pytest.mark.parametrize("name", ["hopfield", "prefix", "encoder"])
 def test_copies(name, execution, copied):
     layer, x = LAYERS[name](**execution), torch.randn(1, 2, 4)
     for _ in range(2):  # new, and after it ran
@@ -353,8 +366,7 @@ def test_dropout_in_training_only(keys, chance):
 # Compilation -------------------------------------------------------------------------------------
 
 
-@KINDS
-@EVERY
+@COMPILED
 def test_compile(name, keys):
     torch.compiler.reset()
     layer, x = LAYERS[name](keys=keys).eval(), torch.randn(2, 3, 4)
@@ -402,8 +414,7 @@ def test_compile_around_circuits(small, draw):
         torch.testing.assert_close(compiled(x), model(x))
 
 
-@KINDS
-@EVERY
+@COMPILED
 def test_export(name, keys):
     layer, x = LAYERS[name](keys=keys).eval(), torch.randn(2, 3, 4)
     sizes = {"hopfield": "state", "steps": "state", "pooling": "stored", "lookup": "state"}

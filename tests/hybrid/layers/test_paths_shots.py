@@ -95,7 +95,7 @@ def test_outputs_within_their_standard_error(path, keys, small, draw, chance):
     [("coherent", "covariance"), ("reuse", "covariance"), ("coherent", "parameter-shift")],
 )
 def test_gradients_within_their_standard_error(layout, gradient, keys, small, draw, answer, chance):
-    """24 runs: the mean gradient of every input, weight and scaling is the law's (Student's t)."""
+    """16 runs: the mean gradient of every input, weight and scaling is the law's (Student's t)."""
     scaling = nn.Parameter(torch.tensor([0.8, 1.1], dtype=torch.float64))
     layer = small(keys, scaling=scaling)
     queries = 2 if gradient == "covariance" else 1  # shifts cost 26 circuits a query
@@ -106,7 +106,7 @@ def test_gradients_within_their_standard_error(layout, gradient, keys, small, dr
     shots = 1000 if layout == "coherent" else 250
     execution = {"backend": AerSimulator(), "shots": shots, "seed": 2, "layout": layout}
     with run_on(layer, gradient=gradient, **execution):
-        runs = [answer(layer, x, stored, **masks) for _ in range(24)]
+        runs = [answer(layer, x, stored, **masks) for _ in range(16)]
     assert runs[0]["output"].ne(runs[1]["output"]).any()  # one run's seed follows the other's
     for name, wanted in law.items():
         chance.sampled(torch.stack([run[name] for run in runs]), wanted)
@@ -120,7 +120,7 @@ def test_gradients_with_shots_on_pennylane(small, draw, answer, chance):
     x, stored = draw(1, 2, 4), draw(1, 2, 4)
     law = answer(layer, x, stored)
     with run_on(layer, device="default.qubit", shots=2000, seed=3):
-        runs = [answer(layer, x, stored) for _ in range(24)]
+        runs = [answer(layer, x, stored) for _ in range(16)]
     for name, wanted in law.items():
         chance.sampled(torch.stack([run[name] for run in runs]), wanted)
 
