@@ -41,8 +41,7 @@ def accuracy(bags: torch.Tensor, answers: torch.Tensor) -> float:
 
 
 bags, answers = data.test.inputs, data.test.targets
-picked = torch.arange(len(bags)).view(2, -1).T.flatten()[:100]  # as many positive as negative
 print(f"law, all bags: {accuracy(bags, answers):.3f}")
-print(f"law, 100 bags: {accuracy(bags[picked], answers[picked]):.3f}")
+print(f"law, 100 bags: {accuracy(bags[:100], answers[:100]):.3f}")
 with run_on(model, backend=AerSimulator(), shots=1000, seed=7, empty="prior"):
-    print(f"Aer, 1,000 shots, 100 bags: {accuracy(bags[picked], answers[picked]):.3f}")
+    print(f"Aer, 1,000 shots, 100 bags: {accuracy(bags[:100], answers[:100]):.3f}")

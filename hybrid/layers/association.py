@@ -33,12 +33,17 @@ _LIFT = 40.0
 
 
 def straight_sign(raw: Tensor) -> Tensor:
-    """Bits +-1 of real numbers (0 counts as +1), with the gradient of the identity; any shape.
+    """Bits +-1 of real numbers (0 counts as +1), with straight-through gradients; any shape.
 
-    Source: the straight-through estimator of Bengio, Leonard and Courville 2013, arXiv:1308.3432.
+    The gradient passes where ``|raw| <= 1`` and stops beyond: a number that is pushed further out
+    than its bit can go would not come back in time, and training decays.
+
+    Source: Bengio, Leonard and Courville 2013, arXiv:1308.3432 (straight through); Hubara et al.
+    2016, arXiv:1602.02830, equation 4 (where it stops).
     """
     signs = torch.where(raw < 0, -1.0, 1.0).to(raw.dtype)
-    return signs + (raw - raw.detach())
+    inside = raw.clamp(-1.0, 1.0)
+    return signs + (inside - inside.detach())
 
 
 def binary_association(scores: Tensor, keys: Tensor, prior: Tensor | None) -> Tensor:

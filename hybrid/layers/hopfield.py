@@ -73,8 +73,9 @@ class QuantumHopfield(ProjectedHeads):
         stored_size: width of the stored patterns; ``input_size`` by default.
         projection_size: width of what the values are projected from; ``stored_size`` by default.
         keys: ``"binary"`` stores the signs of the projected patterns, with straight-through
-            gradients; ``"product"`` stores product states ``z = tanh(projected)``, whose gradients
-            are exact (there ``|beta x|`` and ``|artanh z|`` are limited to 10).
+            gradients (where these lie within +-1); ``"product"`` stores product states
+            ``z = tanh(projected)``, whose gradients are exact (there ``|beta x|`` and
+            ``|artanh z|`` are limited to 10).
         bias: whether projections have a bias.
         state_as_static: takes states as they come, without projection; likewise
             ``stored_as_static`` and ``projection_as_static``.  A static pattern is

@@ -82,6 +82,8 @@ class Task(ABC):
     """What the task is called on the command line."""
     memories: ClassVar[tuple[str, ...]]
     """The memories that its model can be built with."""
+    circuit_examples: ClassVar[int] = 64
+    """Test examples that a minute or two on circuits suffice for."""
 
     epochs: int = 20
     batch_size: int = 32

@@ -44,9 +44,8 @@ class BitPatternSets(Task):
             the others are watched meanwhile.
         test_bags: further bags that are counted in the end.
         heads: heads of the pooling.
-        neurons: neurons of a head.
-        static: takes the patterns themselves for keys, in place of a learnt projection of them; a
-            head has then as many neurons as a pattern has bits.
+        neurons: neurons of a head; 0 takes 4, or, where ``static``, as many as a pattern has bits.
+        static: takes the patterns themselves for keys, in place of a learnt projection of them.
 
     Raises:
         TypeError: a setting has a wrong type.
@@ -54,7 +53,8 @@ class BitPatternSets(Task):
 
     Source: the demonstration of hflayers, H. Ramsauer et al. 2020, arXiv:2008.02217: sizes, split,
     batch, AdamW at 1e-3 for 250 epochs and the clipped gradient are theirs. Deviations: their bits
-    are 0 and 1, here +-1; their loop never clears the gradients; no dropout and no further updates.
+    are 0 and 1, here +-1; their loop never clears the gradients; no dropout and no further
+    updates; a head of theirs has 8 neurons.
 
     >>> task = BitPatternSets(bags=16, test_bags=2)
     >>> splits = task.splits(seed=0)
@@ -74,7 +74,7 @@ class BitPatternSets(Task):
     bags: int = 2048
     test_bags: int = 1024
     heads: int = 8
-    neurons: int = 8
+    neurons: int = 0
     static: bool = False
     epochs: int = 250
     learning_rate: float = 1e-3
@@ -86,15 +86,20 @@ class BitPatternSets(Task):
         check_count(self.instances, "instances", minimum=1)
         check_count(self.signals, "signals", minimum=1, maximum=2**self.bits - 1)
         check_count(self.signals_per_bag, "signals_per_bag", minimum=1, maximum=self.instances)
-        for field in ("heads", "neurons"):
-            check_count(getattr(self, field), field, minimum=1)
+        check_count(self.heads, "heads", minimum=1)
+        check_count(self.neurons, "neurons")
         check_count(self.bags, "bags", minimum=8)
         check_examples(test_bags=self.test_bags)
-        if self.static and self.neurons != self.bits:
+        if self.static and self.head_size != self.bits:
             raise ValueError(
                 f"With static=True a head has a neuron a bit: neurons must be {self.bits}, got "
                 f"{self.neurons}."
             )
+
+    @property
+    def head_size(self) -> int:
+        """Neurons of a head."""
+        return self.neurons or (self.bits if self.static else 4)
 
     def describe(self) -> str:
         """The task in a sentence or two, with its sizes."""
@@ -114,8 +119,10 @@ class BitPatternSets(Task):
         learnt = np.zeros(self.bags, dtype=bool)
         learnt[first:last] = True
         test_inputs, test_targets = self._draw(self.test_bags, signals, others, test_draws)
-        # Mixed, so that the first few, for which circuits are run, are of both kinds.
-        mixed = torch.from_numpy(test_draws.permutation(self.test_bags))
+        # In turns, so that the first few, for which circuits are run, are of both kinds.
+        positive = int(test_targets.sum())
+        turn = torch.arange(self.test_bags)
+        mixed = torch.argsort(torch.where(turn < positive, 2 * turn, 2 * (turn - positive) + 1))
         return Splits(
             Examples(inputs[learnt], targets[learnt]),
             Examples(inputs[~learnt], targets[~learnt]),
@@ -127,7 +134,7 @@ class BitPatternSets(Task):
     ) -> nn.Module:
         """Makes an untrained pooling with the memory of that name, and a linear map.
 
-        Attention pools a learnt embedding with two heads; its width, or the state of a recurrent
+        Attention pools a learnt embedding with one head; its width, or the state of a recurrent
         network, makes up the number of parameters. The default number is that of the classical
         Hopfield pooling, which is also the quantum one's.
         """
@@ -135,13 +142,10 @@ class BitPatternSets(Task):
         hopfield = memory not in ("attention", "rnn", "lstm")
         if parameters is None:
             if hopfield:
-                return self._model(memory, self.neurons, options)
-            parameters = count_parameters(self._model("hopfield", self.neurons, {}))
-        step = 2 if memory == "attention" else 1
+                return self._model(memory, self.head_size, options)
+            parameters = count_parameters(self._model("hopfield", self.head_size, {}))
         width = match_parameters(
-            lambda width: self._model(memory, width, options),
-            parameters,
-            widths=range(step, 257, step),
+            lambda width: self._model(memory, width, options), parameters, widths=range(1, 257)
         )
         return self._model(memory, width, options)
 
@@ -157,7 +161,7 @@ class BitPatternSets(Task):
         bits = self.bits
         pooling: nn.Module
         if memory == "attention":
-            kept = {"num_heads": 2, "dropout": self.dropout, **options}
+            kept = {"num_heads": 1, "dropout": self.dropout, **options}
             pooling = nn.Sequential(nn.Linear(bits, width), AttentionPooling(width, **kept))
             inner = width
         elif memory in ("rnn", "lstm"):
@@ -167,6 +171,7 @@ class BitPatternSets(Task):
             maker, keys = _POOLINGS[memory]
             kept = {
                 "hidden_size": width,
+                "pattern_size": bits,
                 "num_heads": self.heads,
                 "dropout": self.dropout,
                 "stored_as_static": self.static,

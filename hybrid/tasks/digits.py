@@ -44,6 +44,7 @@ class DigitSequence(Task):
 
     name: ClassVar[str] = "digits"
     memories: ClassVar[tuple[str, ...]] = tuple(MEMORIES)
+    circuit_examples: ClassVar[int] = 16
 
     reading: str = "rows"
     validation_examples: int = 200

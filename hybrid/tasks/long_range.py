@@ -50,6 +50,7 @@ class LongRangeRecall(Task):
 
     name: ClassVar[str] = "long-range"
     memories: ClassVar[tuple[str, ...]] = tuple(MEMORIES)
+    circuit_examples: ClassVar[int] = 2
 
     distance: int = 64
     cues: int = 8

@@ -58,6 +58,7 @@ class MultiQueryRecall(Task):
 
     name: ClassVar[str] = "mqar"
     memories: ClassVar[tuple[str, ...]] = tuple(MEMORIES)
+    circuit_examples: ClassVar[int] = 2
 
     vocabulary: int = 64
     length: int = 64
@@ -69,7 +70,7 @@ class MultiQueryRecall(Task):
     test_examples: int = 500
     width: int = 32
     layers: int = 1
-    heads: int = 2
+    heads: int = 4
     feedforward: int = 64
     convolution: int = 2
     epochs: int = 10

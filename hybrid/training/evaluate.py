@@ -22,9 +22,6 @@ PATHS = ("law", "pennylane", "aer", "noise")
 SHOTS = 1000
 """Runs a circuit on Aer, unless told otherwise."""
 
-LIMIT = 64
-"""Examples that circuits are run for, unless told otherwise."""
-
 _LAW_BATCH, _CIRCUIT_BATCH = 256, 8
 
 
@@ -53,8 +50,8 @@ def evaluate(
             PennyLane device, or its shots; ``"aer"``: shots on Aer; ``"noise"``: shots on Aer with
             a noise model. A model without quantum layers has only ``"law"``: itself.
         examples: what is asked; None draws the task's test examples with ``seed``.
-        limit: the most examples that are run, from the first on; None takes all on the law, and 64
-            where circuits run.
+        limit: the most examples that are run, from the first on; None takes all on the law, and the
+            task's ``circuit_examples`` where circuits run.
         shots: runs a circuit; None takes 1,000 on Aer, and exact probabilities on PennyLane.
         device: of path ``"pennylane"``: a device or its name.
         backend: of ``"aer"`` and ``"noise"``: a Qiskit backend; None takes an ``AerSimulator``.
@@ -87,7 +84,7 @@ def evaluate(
     if examples is None:
         examples = task.splits(seed).test
     if limit is None and path != "law":
-        limit = LIMIT
+        limit = task.circuit_examples
     if limit is not None:
         examples = examples.take(limit)
     if path in ("aer", "noise"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,8 +49,12 @@ def train(
     ] = "law",
     shots: Annotated[int, typer.Option(help="aer, noise: runs a circuit.")] = 1000,
     limit: Annotated[
-        int, typer.Option(help="pennylane, aer, noise: the most test examples that are run.")
-    ] = 64,
+        int | None,
+        typer.Option(
+            help="pennylane, aer, noise: the most test examples that are run; as many as take a "
+            "minute or two if left out."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="pennylane: the device.")] = "default.qubit",
     depolarizing: Annotated[
         float, typer.Option(help="noise: depolarising error of a two-qubit gate.")
@@ -96,7 +101,7 @@ def train(
         output=output,
         resume=resume,
         parameters=parameters,
-        progress=True,
+        progress=sys.stderr.isatty(),
         devices=processes,
         accelerator="cpu" if processes > 1 else "auto",
         strategy="ddp" if processes > 1 else "auto",
