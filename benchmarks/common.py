@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,39 @@ from qhopfield.circuits.common.files import whole_file
 RESULTS = Path("results")
 """Where CSV files go unless told otherwise."""
 
-PACKAGES = ("qhopfield", "qiskit", "qiskit-aer", "numpy", "scipy")
+PACKAGES = (
+    "qhopfield",
+    "qiskit",
+    "qiskit-aer",
+    "numpy",
+    "scipy",
+    "torch",
+    "pennylane",
+    "pennylane-lightning",
+    "lightning",
+)
 
 Row = Mapping[str, Any]
 
 
 def environment() -> dict[str, str]:
-    """Versions and machine, as columns of a CSV."""
+    """Versions and machine, as columns of a CSV; what is not installed has no version."""
     machine = {
         "python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
+        **{name: _version(name) for name in PACKAGES},
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cpus": str(os.cpu_count()),
     }
     return machine
+
+
+def _version(name: str) -> str:
+    """The version of an installed package, or nothing."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def _processor() -> str:
