@@ -22,10 +22,10 @@ from qhopfield.hybrid import (
     QuantumHopfield,
     QuantumHopfieldEncoderLayer,
     QuantumHopfieldLayer,
+    QuantumHopfieldNetwork,
     QuantumHopfieldPooling,
     run_on,
 )
-from qhopfield.hybrid.layers.network import QuantumHopfieldNetwork
 from qhopfield.hybrid.programs.base import Layout
 from qhopfield.hybrid.tasks import BitPatternSets
 from qhopfield.hybrid.training.twins import compare_curves
@@ -354,7 +354,8 @@ def _attention_gap(path: str | None, seed: int) -> Measured:
             each(state).unflatten(-1, (heads, neurons)).transpose(1, 2)  # type: ignore[misc]
             for each in parts
         )
-        z = torch.where(z < 0.0, -1.0, 1.0) + z - z.detach()
+        inside = z.clamp(-1.0, 1.0)
+        z = torch.where(z < 0.0, -1.0, 1.0) + (inside - inside.detach())
         mixed = functional.scaled_dot_product_attention(x, z, v, is_causal=True)
         assert layer.output_projection is not None
         due = layer.output_projection(mixed.transpose(1, 2).flatten(2))

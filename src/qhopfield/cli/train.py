@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -106,6 +107,8 @@ def train(
         accelerator="cpu" if processes > 1 else "auto",
         strategy="ddp" if processes > 1 else "auto",
     )
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return  # one of several processes, each of which runs this command: the first one reports
     for path in paths:
         if path == "pennylane":
             result = result.evaluate(path, limit=limit, device=device)
