@@ -17,6 +17,7 @@ A claim is registered by the decorator :func:`claim` on the function that measur
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -121,6 +122,7 @@ class Claim:
         parts = (
             *(self.id, self.setting, self.expected, self.tolerance, self.relation, self.found),
             *(self.by, seed, *sorted(versions.items()), _code(), _source(self.measure)),
+            *([_hybrid_code()] if self.id.startswith("hybrid.") else []),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -245,6 +247,14 @@ def _code() -> str:
     """Hash of the package's source."""
     folder = Path(inspect.getfile(qhopfield.circuits)).parent
     return _hash(path.read_bytes() for path in sorted(folder.rglob("*.py")))
+
+
+@cache
+def _hybrid_code() -> str:
+    """Hash of the layers' source, which only their own claims depend on."""
+    found = importlib.util.find_spec("qhopfield.hybrid")
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    return _hash(path.read_bytes() for each in folders for path in sorted(Path(each).rglob("*.py")))
 
 
 def _source(measure: Measure) -> str:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .checks import traced
-from .mixing import product_mix
+from .mixing import product_mix, softmax_mix
 
 BLOCK = 4
 """Neurons whose bit strings are summed over in one matrix product."""
@@ -82,6 +82,17 @@ def product_association(
     return torch.softmax(summed if prior is None else summed + prior, dim=-1)
 
 
+def binary_mixed(scores: Tensor, keys: Tensor, values: Tensor, prior: Tensor | None) -> Tensor:
+    """``binary_association(...) @ values``, in chunks where it can; shapes as below."""
+    if _opaque(prior, scores, keys, values):
+        return torch.matmul(binary_association(scores, keys, prior), values)
+    lead, (scores, keys, values) = _expanded(scores, keys, values)
+    rows = (each.flatten(0, 1) for each in (scores, keys, values))
+    mixed: Tensor = softmax_mix(*rows, _rows(prior, lead))[0]
+    turned: Tensor = mixed.transpose(1, 2).unflatten(0, lead)
+    return turned
+
+
 def product_mixed(
     scores: Tensor, logits: Tensor, signs: Tensor, values: Tensor, prior: Tensor | None
 ) -> Tensor:
@@ -91,27 +102,40 @@ def product_mixed(
         scores, logits, values: (B, H, L or S, ...)
         result: (B, H, L, v)
     """
-    small = scores.shape[-1] <= 2 * BLOCK and not (prior is not None and prior.requires_grad)
-    plain = torch.compiler.is_exporting() or (
-        not torch.compiler.is_compiling() and traced(scores, logits, values)
-    )
-    if plain or not small:
+    if scores.shape[-1] > 2 * BLOCK or _opaque(prior, scores, logits, values):
         return torch.matmul(product_association(scores, logits, signs, prior), values)
-    lead = torch.broadcast_shapes(scores.shape[:2], logits.shape[:2], values.shape[:2])
-    scores, logits, values = (each.expand(*lead, -1, -1) for each in (scores, logits, values))
+    lead, (scores, logits, values) = _expanded(scores, logits, values)
     probe, key = probe_features(scores, signs), key_features(logits, signs)
-    factor = None
-    if prior is not None:
-        shared = prior.dim() < 3 or prior.shape[:-2].numel() == 1
-        if shared:
-            factor = prior.reshape(1, *prior.shape[-2:])
-        else:
-            factor = prior.expand(*lead, *prior.shape[-2:]).flatten(0, 1)
-        factor = prior_weights(factor).contiguous()
+    factor = _rows(prior, lead)
+    if factor is not None:
+        factor = prior_weights(factor)
     mixed: Tensor = product_mix(
-        probe.flatten(1, 2), key.flatten(1, 2), values.flatten(0, 1).contiguous(), factor
+        probe.flatten(1, 2), key.flatten(1, 2), values.flatten(0, 1), factor
     )[0]
-    return mixed.view(*lead, *mixed.shape[1:])
+    turned: Tensor = mixed.transpose(1, 2).unflatten(0, lead)
+    return turned
+
+
+def _opaque(prior: Tensor | None, *tensors: Tensor) -> bool:
+    """Whether an operator of its own would stand in the way of an export, transform or gradient."""
+    if prior is not None and prior.requires_grad:
+        return True
+    return torch.compiler.is_exporting() or (not torch.compiler.is_compiling() and traced(*tensors))
+
+
+def _expanded(*tensors: Tensor) -> tuple[torch.Size, tuple[Tensor, ...]]:
+    """The batch and the heads, and tensors that all have them."""
+    lead = torch.broadcast_shapes(*(each.shape[:2] for each in tensors))
+    return lead, tuple(each.expand(*lead, -1, -1) for each in tensors)
+
+
+def _rows(prior: Tensor | None, lead: torch.Size) -> Tensor | None:
+    """A prior for the heads of a batch in a row, (1 or G, 1 or L, S)."""
+    if prior is None:
+        return None
+    if prior.dim() < 3 or prior.shape[:-2].numel() == 1:
+        return prior.reshape(1, *prior.shape[-2:])
+    return prior.expand(*lead, *prior.shape[-2:]).flatten(0, 1)
 
 
 def block_signs() -> Tensor:

@@ -278,11 +278,12 @@ class QuantumHopfield(ProjectedHeads):
             state, stored, projection, key_padding_mask, attn_mask, is_causal
         )
         if not need_weights and self._fusible:
-            assert keys.logits is not None
             with full_precision(queries):
-                mixed = law.product_mixed(
-                    self._scores(queries), keys.logits, self.signs, values, prior
-                )
+                scores = self._scores(queries)
+                if keys.logits is None:
+                    mixed = law.binary_mixed(scores, keys.expectations, values, prior)
+                else:
+                    mixed = law.product_mixed(scores, keys.logits, self.signs, values, prior)
             share = None
         else:
             queries = self._update(queries, keys, prior)
@@ -414,12 +415,7 @@ class QuantumHopfield(ProjectedHeads):
     def _fusible(self) -> bool:
         """Whether the mixed values can come without the association."""
         dropped = self.training and self.dropout
-        return (
-            self.keys == "product"
-            and self.executor is None
-            and self.update_steps_max == 0
-            and not dropped
-        )
+        return self.executor is None and self.update_steps_max == 0 and not dropped
 
     def _scores(self, queries: Tensor) -> Tensor:
         """``beta x``, limited where keys are product states."""

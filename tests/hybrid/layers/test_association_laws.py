@@ -12,7 +12,7 @@ from torch.nn import functional
 from qhopfield.circuits import laws
 from qhopfield.hybrid import QuantumHopfield
 from qhopfield.hybrid.layers.association import block_signs, key_features, probe_features
-from qhopfield.hybrid.layers.mixing import product_mix
+from qhopfield.hybrid.layers.mixing import product_mix, softmax_mix
 
 KINDS = pytest.mark.parametrize("keys", ["binary", "product"])
 
@@ -243,8 +243,8 @@ def test_fused_operator(blocks, factor, chunk, draw, monkeypatch):
     weight = weight if mask is None else weight * mask
     wanted = (weight @ values) / weight.sum(-1, keepdim=True)
     mixed, total = product_mix(probe, key, values, mask)
-    torch.testing.assert_close(mixed, wanted)
-    torch.testing.assert_close(total, weight.sum(-1, keepdim=True))
+    torch.testing.assert_close(mixed.mT, wanted)
+    torch.testing.assert_close(total.mT, weight.sum(-1, keepdim=True))
     assert gradcheck(
         lambda *each: product_mix(*each, mask)[0], (probe, key, values), fast_mode=True
     )
@@ -256,6 +256,33 @@ def test_fused_operator_is_an_operator(factor, draw):
     *given, mask = _mixing(draw, 2, factor)
     probe, key, values = (each.detach().requires_grad_() for each in given)
     torch.library.opcheck(product_mix, (probe, key, values, mask))
+
+
+@pytest.mark.parametrize("prior", ["none", "shared", "a row for all", "each"])
+@pytest.mark.parametrize("chunk", [1, 1 << 18])
+def test_fused_softmax(prior, chunk, draw, monkeypatch):
+    monkeypatch.setattr("qhopfield.hybrid.layers.mixing._CHUNK", chunk)
+    mask = {
+        "none": None,
+        "shared": draw(1, 3, 5),
+        "a row for all": draw(1, 1, 5),
+        "each": draw(4, 3, 5),
+    }[prior]
+    if mask is not None:
+        mask = mask.detach()
+        mask[..., 1] = -float("inf")
+    a, z, v = (draw(4, *size).requires_grad_() for size in ((3, 6), (5, 6), (5, 2)))
+    logits = a @ z.mT
+    share = torch.softmax(logits if mask is None else logits + mask, -1)
+    mixed, kept = softmax_mix(a, z, v, mask)
+    torch.testing.assert_close(mixed.mT, share @ v)
+    torch.testing.assert_close(kept, share)
+    assert gradcheck(lambda *each: softmax_mix(*each, mask)[0], (a, z, v), fast_mode=True)
+    torch.library.opcheck(
+        softmax_mix,
+        (a, z, v, mask),
+        test_utils=("test_schema", "test_faketensor", "test_aot_dispatch_dynamic"),
+    )
 
 
 def test_second_derivatives_of_product_keys(small, draw):
