@@ -45,7 +45,7 @@ class LongRangeRecall(Task):
     >>> task = LongRangeRecall(distance=4, cues=2, distractors=2, lead=2, train_examples=1)
     >>> examples = task.splits(seed=0).train
     >>> examples.inputs[0].tolist(), examples.targets[0].tolist()
-    ([4, 1, 3, 3, 3, 3, 0], [-100, -100, -100, -100, -100, -100, 0])
+    ([3, 2, 4, 4, 3, 3, 0], [-100, -100, -100, -100, -100, -100, 1])
     """
 
     name: ClassVar[str] = "long-range"

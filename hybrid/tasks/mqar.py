@@ -51,9 +51,9 @@ class MultiQueryRecall(Task):
     >>> task = MultiQueryRecall(vocabulary=8, length=12, pairs=2, train_examples=1)
     >>> examples = task.splits(seed=1).train
     >>> examples.inputs[0].tolist()
-    [2, 6, 3, 4, 3, 0, 2, 0, 0, 0, 0, 0]
-    >>> examples.targets[0, 4:7].tolist()
-    [4, -100, 6]
+    [2, 5, 3, 7, 0, 0, 3, 0, 2, 0, 0, 0]
+    >>> examples.targets[0, 6:9].tolist()
+    [7, -100, 5]
     """
 
     name: ClassVar[str] = "mqar"

@@ -327,6 +327,21 @@ def test_product_keys_far_apart_in_single_precision():
     torch.testing.assert_close(found, layer.double()(x.double(), stored.double()).float())
 
 
+def test_keys_that_all_disagree_in_single_precision():
+    """Each block of four weighs e^-77: the product of two would underflow if it were not lifted."""
+    layer = QuantumHopfield(8, keys="product", scaling=1.0)
+    for each in (layer.state_projection, layer.stored_projection):
+        each.weight.data.copy_(torch.eye(8))
+    x, stored = torch.full((1, 1, 8), 10.0), torch.full((1, 2, 8), -10.0)
+    stored[0, 1, 0] = -8.0
+    output, association = layer(x, stored, need_weights=True)
+    wanted = layer.double()(x.double(), stored.double(), need_weights=True)
+    torch.testing.assert_close(association, wanted[1].float())
+    torch.testing.assert_close(output, wanted[0].float())
+    torch.testing.assert_close(layer.float()(x, stored), wanted[0].float())
+    assert 0.6 < association[0, 0, 0, 1] < 0.999  # both patterns count
+
+
 def test_scaling_to_the_nearest_pattern(small, draw):
     """At low temperature the nearest pattern takes all; at high, all share alike."""
     x, stored = draw(2, 3, 4), draw(2, 5, 4)

@@ -354,7 +354,10 @@ def test_dropout_in_training_only(keys, chance):
     layer, x = QuantumHopfield(4, num_heads=2, keys=keys, dropout=0.5), torch.randn(2, 6, 4)
     plain = QuantumHopfield(4, num_heads=2, keys=keys)
     plain.load_state_dict(layer.state_dict())
-    torch.testing.assert_close(layer.eval()(x), plain(x))
+    layer.eval()
+    for need_weights in (False, True):  # by the fused operators, and by the association
+        found = layer(x, need_weights=need_weights)
+        torch.testing.assert_close(found, plain(x, need_weights=need_weights))
     layer.train()
     assert layer(x).ne(layer(x)).any()
     association = layer(x, need_weights=True)[1]
