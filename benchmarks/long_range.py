@@ -67,7 +67,7 @@ def main(
     torch.set_num_threads(threads)
     points = [
         ({"distance": each}, LongRangeRecall(distance=each, epochs=epochs, train_examples=examples))
-        for each in sorted(distance or [4, 16, 64, 128])
+        for each in sorted(distance or [4, 16, 64])
     ]
     numbers = range(seed, seed + seeds)
     table = measure(points, memory or MEMORIES, numbers, rows)
