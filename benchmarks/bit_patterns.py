@@ -141,7 +141,7 @@ def main(
     steps: Annotated[int, typer.Option(min=1, help="Steps that the curves are compared.")] = 500,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the second training.")] = 40,
     price: Annotated[float, typer.Option(min=0.0, help="Price of rejected shots.")] = 0.003,
-    limit: Annotated[int, typer.Option(min=2, help="Bags that circuits answer.")] = 60,
+    limit: Annotated[int, typer.Option(min=2, help="Bags that circuits answer.")] = 20,
     shots: Annotated[int, typer.Option(min=1, help="Shots a circuit.")] = 1000,
     threads: Annotated[int, typer.Option(min=1, help="Threads of PyTorch.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 7,
