@@ -178,7 +178,7 @@ class QiskitExecutor(Executor):
 
     def _measured(self, program: Program, *, shots: bool) -> Measured:
         """The circuit of a program, built once."""
-        layout = self._layout or self._best_layout(shots)
+        layout = self._layout or self._best_layout(program, shots)
         key = (program, layout, shots)
         if key not in self._ready:
             width = program.num_qubits(layout)
@@ -196,12 +196,15 @@ class QiskitExecutor(Executor):
         """Aer, where it runs the circuits."""
         return self._runner.backend if isinstance(self._runner, AerRunner) else None
 
-    def _best_layout(self, shots: bool) -> Layout:
+    def _best_layout(self, program: Program, shots: bool) -> Layout:
         """All shots from one state where nothing disturbs it, else the fewest qubits."""
         if not shots:
             return "coherent"
         backend = self._simulator
-        if backend is not None and self._noise is None and backend.coupling_map is None:
+        quiet = backend is not None and self._noise is None and backend.coupling_map is None
+        # A user's simulator is transpiled for, and refuses what is wider than it says it is.
+        given = self._given["backend"]
+        if quiet and (given is None or program.num_qubits() <= given.num_qubits):
             return "coherent"
         return "reuse" if self._resets else "coherent"
 

@@ -53,7 +53,7 @@ def train(
         int | None,
         typer.Option(
             help="pennylane, aer, noise: the most test examples that are run; as many as take a "
-            "minute or two if left out."
+            "few minutes if left out."
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="pennylane: the device.")] = "default.qubit",
