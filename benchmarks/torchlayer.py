@@ -5,10 +5,9 @@
 weights.  Outputs and gradients are compared first, in double and in single precision; then both
 are timed in turns, in single precision, the law as written and compiled.
 
-The figure, at least 1,000 times as fast, is judged for a layer of 10 neurons, each of which reads
-the 9 others: one call of the law, and 10 circuits.  One neuron alone stands beside it.  Its law is
-over in less than a millisecond, most of which is spent on starting operations rather than on them,
-so that one neuron gains less than ten.
+The figure is at least 1,000 times as fast, for one neuron and for a layer of 10, each of which reads
+the 9 others: one call of the law, and 10 circuits.  One neuron misses it against default.qubit: its
+law is over in less than a millisecond, most of which is spent on starting operations.
 """
 
 from __future__ import annotations
@@ -231,7 +230,7 @@ def main(
                         "low": low,
                         "high": high,
                         "by cpu": median(taken[cpu(name)]) / median(processor),
-                        "at least": FIGURE if size > 1 else float("nan"),
+                        "at least": FIGURE,
                     }
                 )
     report(
@@ -248,7 +247,7 @@ def main(
     ]
     if wrong:
         typer.echo("Error: the law and the circuit differ.", err=True)
-    missed = [row for row in rows if max(row["times faster"], row["by cpu"]) < row["at least"]]
+    missed = [row for row in rows if row["times faster"] < FIGURE]
     if wrong or missed:
         raise typer.Exit(1)
 
