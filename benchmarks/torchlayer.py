@@ -5,9 +5,10 @@
 weights.  Outputs and gradients are compared first, in double and in single precision; then both
 are timed in turns, in single precision, the law as written and compiled.
 
-The figure is at least 1,000 times as fast, for one neuron and for a layer of 10, each of which reads
-the 9 others: one call of the law, and 10 circuits.  One neuron misses it against default.qubit: its
-law is over in less than a millisecond, most of which is spent on starting operations.
+The figure is at least 1,000 times as fast, for one neuron and for a layer of 10, each of which
+reads the 9 others: one call of the law, and 10 circuits.  One neuron misses it against
+default.qubit: its law is over in less than a millisecond, most of which is spent on starting
+operations.
 """
 
 from __future__ import annotations
