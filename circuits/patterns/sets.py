@@ -192,7 +192,7 @@ def available_sets() -> tuple[str, ...]:
     """Returns the names that :func:`load_set` knows.
 
     >>> available_sets()
-    ('cy', 'alphabet', 'digits')
+    ('cy', 'alphabet', 'digits', 'mnist')
     """
     return tuple(_MAKERS)
 
@@ -207,6 +207,9 @@ def load_set(name: str) -> PatternSet:
       store :meth:`PatternSet.one_per_label` or a few. Pixels of 8 or more of 16 are ink. They are
       the test set of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI
       Machine Learning Repository (1998), https://doi.org/10.24432/C50P49, CC BY 4.0.
+    - ``"mnist"``: 1,000 handwritten digits, 28x28: the first of the test set of MNIST, Y. LeCun, C.
+      Cortes and C. J. C. Burges (1998), http://yann.lecun.com/exdb/mnist, CC BY-SA 3.0. Pixels of
+      128 or more of 255 are ink.
 
     Ink is +1, paper -1; neurons go along the rows, top row first.
 
@@ -249,18 +252,38 @@ def _alphabet() -> PatternSet:
 
 
 def _digits() -> PatternSet:
-    data = resources.files(__package__).joinpath("data", "digits.npz")
-    with data.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        ink = np.unpackbits(archive["pixels"], axis=1).astype(np.int8)
-        labels = archive["labels"]
-    return PatternSet(
-        name="digits",
-        patterns=2 * ink - 1,
-        labels=tuple(str(label) for label in labels),
+    return _archived(
+        "digits",
         shape=(8, 8),
         source="E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits, "
         "UCI Machine Learning Repository, https://doi.org/10.24432/C50P49; thresholded at 8 of 16",
         license="CC BY 4.0",
+    )
+
+
+def _mnist() -> PatternSet:
+    return _archived(
+        "mnist",
+        shape=(28, 28),
+        source="Y. LeCun, C. Cortes and C. J. C. Burges (1998), the MNIST database of handwritten "
+        "digits, http://yann.lecun.com/exdb/mnist; thresholded at 128 of 255",
+        license="CC BY-SA 3.0",
+    )
+
+
+def _archived(name: str, shape: tuple[int, int], source: str, license: str) -> PatternSet:
+    """A set of labelled digits from this package's data, eight pixels a byte."""
+    data = resources.files(__package__).joinpath("data", f"{name}.npz")
+    with data.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        ink = np.unpackbits(archive["pixels"], axis=1).astype(np.int8)
+        labels = archive["labels"]
+    return PatternSet(
+        name=name,
+        patterns=2 * ink - 1,
+        labels=tuple(str(label) for label in labels),
+        shape=shape,
+        source=source,
+        license=license,
     )
 
 
@@ -273,4 +296,5 @@ _MAKERS: dict[str, Callable[[], PatternSet]] = {
     "cy": _cy,
     "alphabet": _alphabet,
     "digits": _digits,
+    "mnist": _mnist,
 }

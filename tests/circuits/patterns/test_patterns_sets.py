@@ -20,7 +20,12 @@ def draw(picture):
 
 @pytest.mark.parametrize(
     ("name", "size", "shape"),
-    [("cy", 2, (3, 3)), ("alphabet", 26, (5, 5)), ("digits", 1797, (8, 8))],
+    [
+        ("cy", 2, (3, 3)),
+        ("alphabet", 26, (5, 5)),
+        ("digits", 1797, (8, 8)),
+        ("mnist", 1000, (28, 28)),
+    ],
 )
 def test_bundled_sets(name, size, shape):
     loaded = load_set(name)
@@ -38,7 +43,7 @@ def test_bundled_sets(name, size, shape):
 
 
 def test_available_sets_all_load():
-    assert available_sets() == ("cy", "alphabet", "digits")
+    assert available_sets() == ("cy", "alphabet", "digits", "mnist")
     assert [load_set(name).name for name in available_sets()] == list(available_sets())
 
 
@@ -203,7 +208,9 @@ def test_bad_images_and_names():
         make().image(2)
     with pytest.raises(TypeError, match="index must be an integer, got 'a'"):
         make().image("a")
-    with pytest.raises(ValueError, match="name must be one of 'cy', 'alphabet', 'digits'; got 'x'"):
+    with pytest.raises(
+        ValueError, match="name must be one of 'cy', 'alphabet', 'digits', 'mnist'; got 'x'"
+    ):
         load_set("x")
     with pytest.raises(ValueError, match="got None"):
         load_set(None)
