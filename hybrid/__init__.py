@@ -15,6 +15,7 @@ from .layers import (
     QuantumHopfieldLayer,
     QuantumHopfieldNetwork,
     QuantumHopfieldPooling,
+    SubmoduleBank,
     run_on,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "QuantumHopfieldLayer",
     "QuantumHopfieldNetwork",
     "QuantumHopfieldPooling",
+    "SubmoduleBank",
     "run_on",
 ]

@@ -107,7 +107,7 @@ class EmptyRun(ValueError):
 
 
 def normalise(
-    weights: Tensor, executor: Executor, prior: Tensor | None = None
+    weights: Tensor, executor: Executor, prior: Tensor | None = None, *, circuits: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Shares ``N_k / sum N`` and the acceptance ``sum N``.
 
@@ -115,6 +115,7 @@ def normalise(
         weights: N.
         executor: what they came from.
         prior: what the outcomes weighed when they were loaded; equal weights by default.
+        circuits: how many of them a row comes from, for the error.
 
     Shapes:
         weights: (..., K)
@@ -134,14 +135,16 @@ def normalise(
         safe = torch.where(nothing, torch.ones_like(acceptance), acceptance)[..., None]
         return torch.where(nothing[..., None], loaded, weights / safe), acceptance
     if empty:
+        rows = f"{acceptance.numel()} "
+        rows += "circuits" if circuits == 1 else f"queries (of {circuits} circuits each)"
         if executor.shots is None:
             raise EmptyRun(
-                f"The acceptance of {empty} of {acceptance.numel()} circuits is 0 to rounding: "
+                f"The acceptance of {empty} of {rows} is 0 to rounding: "
                 "nothing is left to read. Lower scaling, or the size of the probes."
             )
         least = float(acceptance[~nothing].detach().min()) if empty < acceptance.numel() else 0.0
         raise EmptyRun(
-            f"{empty} of {acceptance.numel()} circuits had no accepted run among {executor.shots} "
+            f"{empty} of {rows} had no accepted run among {executor.shots} "
             f"shots on {executor.name} (the least acceptance that was seen is {least:.3g}). Use "
             "more shots, a lower scaling, or smaller probes (the acceptance falls as "
             "e^(-2 scaling d)); or empty='prior', which takes such a circuit's outcomes to be as "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bank import SubmoduleBank
 from .base import QuantumModule, run_on
 from .context import MemoryContext
 from .encoder import QuantumHopfieldEncoderLayer
@@ -18,5 +19,6 @@ __all__ = [
     "QuantumHopfieldNetwork",
     "QuantumHopfieldPooling",
     "QuantumModule",
+    "SubmoduleBank",
     "run_on",
 ]

@@ -56,11 +56,11 @@ def check_scaling(scaling: Any, num_heads: int, default: float) -> float | Tenso
     return scaling
 
 
-def check_dropout(dropout: float) -> float:
+def check_dropout(dropout: float, name: str = "dropout") -> float:
     """Returns a dropout probability in [0, 1)."""
-    number = check_real(dropout, "dropout", minimum=0.0)
+    number = check_real(dropout, name, minimum=0.0)
     if number >= 1.0:
-        raise ValueError(f"dropout must be in [0, 1), got {number:g}.")
+        raise ValueError(f"{name} must be in [0, 1), got {number:g}.")
     return number
 
 

@@ -9,19 +9,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...circuits.common.checks import check_count
-from ...circuits.patterns.checks import as_rows, check_patterns
 from ..programs.base import Layout
 from ..programs.memory import MemoryProgram
 from . import association as law
 from .base import bound_circuit, bound_qnode
-from .checks import (
-    check_sequence,
-    full_precision,
-    traced,
-)
+from .checks import check_sequence, full_precision, traced
+from .given import Given, real_rows
 from .heads import ProjectedHeads
 from .keys import KeyKind, Keys, hold_keys
 from .measured import circuit_association
+from .shards import Shards
 
 _UNBOUNDED_STEPS = 1000
 
@@ -107,6 +104,9 @@ class QuantumHopfield(ProjectedHeads):
     torch.Size([2, 5, 16])
     """
 
+    # Circuits that a head's memory is cut into: see SubmoduleBank.
+    shards: int = 1
+
     def extra_repr(self) -> str:
         """Sizes, keys and how the layer runs."""
         scaling = self.scaling if isinstance(self.scaling, float) else "tensor"
@@ -167,39 +167,20 @@ class QuantumHopfield(ProjectedHeads):
         >>> memory.recall([1, 1, -1, 1]).sign()
         tensor([[ 1.,  1., -1., -1.]])
         """
-        rows = _rows(patterns, "patterns")
-        if keys == "binary":
-            check_patterns(rows)
-        elif (abs(rows) > 1.0).any():
-            raise ValueError("patterns must lie in [-1, 1] (expectations of the spins).")
-        read = rows if values is None else _rows(values, "values")
-        if len(read) != len(rows):
-            raise ValueError(f"values must have one row a pattern, {len(rows)}; got {len(read)}.")
-        if rows.shape[1] % check_count(num_heads, "num_heads", minimum=1):
-            raise ValueError(
-                f"num_heads={num_heads} must divide the {rows.shape[1]} neurons of a pattern."
-            )
+        kept = Given.check(patterns, values, keys, num_heads)
         layer = cls(
-            rows.shape[1],
+            kept.size,
             num_heads=num_heads,
             scaling=scaling,
             keys=keys,
             update_steps_max=update_steps_max,
             update_steps_eps=update_steps_eps,
-            projection_size=read.shape[1],
-            pattern_size=read.shape[1] if read.shape[1] % num_heads else None,
-            state_as_static=True,
-            stored_as_static=True,
-            projection_as_static=True,
-            disable_out_projection=True,
+            **kept.arguments(num_heads),
             dtype=dtype,
             device=device,
             **execution,
         )
-        kept, place = dtype or torch.get_default_dtype(), layer._factory_device
-        layer.stored_patterns = torch.as_tensor(rows, dtype=kept, device=place)
-        if values is not None:
-            layer.stored_values = torch.as_tensor(read, dtype=kept, device=place)
+        layer.stored_patterns, layer.stored_values = kept.tensors(dtype, layer._factory_device)
         return layer
 
     def recall(self, probes: Any, *, steps: int = 1) -> Tensor:
@@ -224,7 +205,7 @@ class QuantumHopfield(ProjectedHeads):
             )
         check_count(steps, "steps", minimum=1)
         if not isinstance(probes, Tensor):
-            probes = torch.as_tensor(_rows(probes, "probes"))
+            probes = torch.as_tensor(real_rows(probes, "probes"))
         states = torch.atleast_2d(probes).to(self.stored_patterns)
         stored = self._heads(self.stored_patterns[None], self.hidden_size)
         keys = hold_keys(stored, self.keys, static=True)
@@ -458,11 +439,11 @@ class QuantumHopfield(ProjectedHeads):
         with full_precision(queries):
             scores = self._scores(queries)
             if self.executor is not None:
-                program = self.program(keys.expectations.shape[-2], weighted=prior is not None)
+                shards = Shards(keys.expectations.shape[-2], self.shards)
                 run = circuit_association
                 if torch.compiler.is_compiling():
                     run = torch.compiler.disable(run)  # here, for its import takes seconds
-                return run(self.executor, program, scores, keys, prior)
+                return run(self.executor, scores, keys, prior, shards)
             if keys.logits is None:
                 return law.binary_association(scores, keys.expectations, prior), None
             return law.product_association(scores, keys.logits, self.signs, prior), None
@@ -512,10 +493,3 @@ class QuantumHopfield(ProjectedHeads):
             return None  # which is refused later
         zeros: Tensor = kept.new_zeros(*kept.shape[:-1], self.projection_size)
         return zeros if zeros.dim() >= state.dim() else zeros[None]
-
-
-def _rows(rows: Any, name: str) -> Any:
-    """Real numbers as (rows, columns), float64."""
-    if isinstance(rows, Tensor):
-        rows = rows.detach().cpu().numpy()
-    return as_rows(rows, name).astype("float64")

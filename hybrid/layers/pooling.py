@@ -215,9 +215,9 @@ class QuantumHopfieldLayer(_Fixed):
     def reset_parameters(self) -> None:
         """Draws projections, stored patterns and targets anew (normal, standard deviation 1)."""
         self.hopfield.reset_parameters()
-        nn.init.normal_(self.stored_patterns)
-        if self.target_patterns is not None:
-            nn.init.normal_(self.target_patterns)
+        for each in (self.stored_patterns, self.target_patterns):
+            if isinstance(each, nn.Parameter):
+                nn.init.normal_(each)
 
     def extra_repr(self) -> str:
         """How many patterns are stored."""

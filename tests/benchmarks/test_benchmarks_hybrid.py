@@ -12,7 +12,7 @@ import typer
 from torch import nn
 from typer.testing import CliRunner
 
-from benchmarks import common, layer_scaling, layer_speed, torchlayer
+from benchmarks import bank, common, layer_scaling, layer_speed, torchlayer
 from benchmarks.claims import REGISTRY, hybrid
 from benchmarks.claims.record import HOLDS
 from qhopfield.hybrid import QuantumHopfield
@@ -226,3 +226,18 @@ def test_biased_gradients_show_by_shots(factor, off):
 def test_gradients_by_parameter_shift_in_few_runs():
     make = hybrid._SHOT_CASES["network"][1]
     assert hybrid._gradient_sigmas(make, "parameter-shift", 6, 7).value <= 4.0
+
+
+def test_bank(tmp_path):
+    path = tmp_path / "table.csv"
+    small = ("--patterns", 6, "--patterns", 8, "--shard", 4, "--neurons", 2, "--queries", 3)
+    more = ("--aer", 6, "--shots", 20, "--repeats", 1, "--threads", 1)
+    result = invoke(bank, *small, *more, "--csv", path)
+    assert result.exit_code == 0, result.output
+    rows = rows_of(path)
+    assert len(rows) == 8
+    for one, cut in zip(rows[::2], rows[1::2], strict=True):
+        assert int(cut["circuits"]) == 2 * int(one["circuits"]) == 4
+        assert int(cut["qubits"]) == int(one["qubits"]) - 1
+        asked = one["patterns"] == "6" and one["keys"] == "product"
+        assert all((float(row["Aer (s a query)"]) > 0.0) == asked for row in (one, cut))
