@@ -31,6 +31,9 @@ PACKAGES = (
     "pennylane",
     "pennylane-lightning",
     "lightning",
+    "distributed",
+    "mthree",
+    "qiskit-ibm-runtime",
 )
 
 Row = Mapping[str, Any]

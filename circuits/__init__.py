@@ -5,17 +5,24 @@ from __future__ import annotations
 from .association import Association, Classification, associate, classify
 from .blocks import RotationNeuron, RUSNeuron, ThresholdNeuron
 from .blocks.filters import ExpFilter, KernelFilter, TrugenbergerFilter
+from .execution import Mitigation, make_noise
 from .methods import (
     AmplifiedMemory,
+    AtomizedMemory,
+    BlockDynamics,
     DenseVote,
     DirectSoftmax,
     DistributedQuery,
+    Faults,
     FilteredMemory,
     GroverCompletion,
     Law,
     NeuronDynamics,
     RejectionSampling,
+    SoftmaxRecall,
     VenturaMartinez,
+    similar_shards,
+    softmax_recall,
 )
 from .models import (
     DenseAssociativeMemory,
@@ -32,6 +39,8 @@ from .result import RecallResult
 __all__ = [
     "AmplifiedMemory",
     "Association",
+    "AtomizedMemory",
+    "BlockDynamics",
     "Classification",
     "DenseAssociativeMemory",
     "DenseVote",
@@ -39,11 +48,13 @@ __all__ = [
     "DistributedQuery",
     "ExpFilter",
     "Exponential",
+    "Faults",
     "FilteredMemory",
     "GroverCompletion",
     "Hopfield",
     "KernelFilter",
     "Law",
+    "Mitigation",
     "ModernHopfield",
     "NeuronDynamics",
     "Polynomial",
@@ -53,11 +64,15 @@ __all__ = [
     "RejectionSampling",
     "Resources",
     "RotationNeuron",
+    "SoftmaxRecall",
     "ThresholdNeuron",
     "TrugenbergerFilter",
     "VenturaMartinez",
     "associate",
     "classify",
+    "make_noise",
     "recall",
     "resources",
+    "similar_shards",
+    "softmax_recall",
 ]

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 from qiskit_aer.noise import NoiseModel
 
-from .common.checks import check_count
+from .common.checks import check_count, check_real
+from .common.jobs import check_client
 from .common.progress import progress_bar
 from .common.randomness import Seed, as_generator
-from .execution import make_runner
-from .methods import FilteredMemory, Method, NeuronDynamics, Samples
+from .distribution import RunnerRecipe, recall_journal, run_pieces, weighed
+from .execution import Mitigation
+from .methods import AtomizedMemory, FilteredMemory, Method, NeuronDynamics, Samples
 from .methods.base import Probes
+from .methods.mitigated import keep_codewords, refuse_mitigation
 from .methods.probes import as_states, expectations_of
+from .methods.superposition import stored_patterns
 from .models import Model, ModernHopfield
 from .resources import resources
 from .result import RecallResult
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def recall(
@@ -31,8 +40,13 @@ def recall(
     sampler: BaseSamplerV2 | None = None,
     noise_model: NoiseModel | None = None,
     pass_manager: Any = None,
+    mitigation: Mitigation | None = None,
     seed: Seed = None,
     exact: bool = False,
+    workers: int | None = None,
+    client: Client | str | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    deadline: float | None = None,
     progress: bool = False,
 ) -> RecallResult:
     """Recalls stored patterns from probes by running a method's circuits.
@@ -48,9 +62,19 @@ def recall(
         sampler: any SamplerV2, in place of a backend.
         noise_model: noise for Aer.
         pass_manager: transpiles each circuit once before it is bound.
+        mitigation: which errors of the device are mitigated, and how.
         seed: of everything random; the same seed gives the same answer.
         exact: runs no circuit and takes the method's law: the exact distribution where it is
             small enough to write down, else ``shots`` samples of it.
+        workers: processes, one thread each, among which submodules and probes are dealt out, in
+            pieces with seeds of their own: the answer is the same for any number, 1 included. None
+            runs everything here at once (an :class:`AtomizedMemory` to that same answer). A script
+            that asks for more than 1 must guard its start by ``if __name__ == "__main__":``.
+        client: a ``distributed.Client``, or the address of a scheduler, in place of ``workers``.
+        journal: file that keeps what each piece gave, as soon as it is there; a run that was
+            killed goes on from it. Needs a ``seed``.
+        deadline: seconds a round of pieces may take; submodules of an :class:`AtomizedMemory` that
+            have not answered by then are left out.
         progress: whether to draw a progress bar on standard error.
 
     Returns:
@@ -61,9 +85,13 @@ def recall(
         probes: (P, N), (N,), a Statevector of N qubits, or a list of P of them.
 
     Raises:
+        BlockingIOError: the journal is in use by another process.
+        ConnectionError: no scheduler answers, or it is lost.
+        RuntimeError: every submodule or every worker is lost.
         TypeError: an argument has a wrong type.
         ValueError: a wrong shape or value, a circuit that does not fit the machine (with its cost
-            and the alternative), or a pair of model and method that cannot work.
+            and the alternative), a pair of model and method that cannot work, or mitigation that
+            cannot apply.
 
     Example:
         >>> from qhopfield.circuits import Hopfield, NeuronDynamics, RUSNeuron, recall
@@ -86,29 +114,69 @@ def recall(
     check_count(shots, "shots", minimum=1)
     rng = as_generator(seed)
     expectations = expectations_of(probes, model.num_neurons)
-    with progress_bar("recall", progress) as advance:
+    recipe = RunnerRecipe(backend, sampler, noise_model, pass_manager, mitigation)
+    spread = workers is not None or client is not None or journal is not None
+    check_client(1 if workers is None else workers, client)
+    if deadline is not None:
+        check_real(deadline, "deadline", minimum=0.0, exclusive=True)
+        if not isinstance(method, AtomizedMemory):
+            raise ValueError(
+                "deadline leaves out submodules that are late, which only an AtomizedMemory can do "
+                f"without; got {type(method).__name__}."
+            )
+    refuse_mitigation(method, mitigation)
+    with ExitStack() as stack, progress_bar("recall", progress) as advance:
+
+        def spread_out(law: bool) -> Samples:
+            kept = None
+            if journal is not None:
+                kept = recall_journal(
+                    journal, model, method, expectations, shots, seed, recipe, law
+                )
+                stack.enter_context(kept)
+            return run_pieces(
+                method.pieces(model, probes, shots, rng, law=law),
+                recipe,
+                workers=1 if workers is None else workers,
+                client=client,
+                journal=kept,
+                deadline=deadline,
+                progress=advance,
+            )
+
         if exact:
-            if any(each is not None for each in (backend, sampler, noise_model, pass_manager)):
+            given = (backend, sampler, noise_model, pass_manager, mitigation)
+            if any(each is not None for each in given):
                 raise ValueError(
                     "exact=True takes the law and runs no circuit: leave out backend, sampler, "
-                    "noise_model and pass_manager."
+                    "noise_model, pass_manager and mitigation."
                 )
             if model.num_neurons <= method.law_limit:
+                if spread:
+                    raise ValueError(
+                        "This law is computed at once: leave out workers, client and journal "
+                        "(softmax_recall spreads the law of a large memory)."
+                    )
                 each = as_states(probes) or list(expectations)
                 samples = Samples.from_laws([method.law(model, probe) for probe in each])
                 ran_on = "law"
             else:
-                samples = method.sample_law(model, probes, shots, rng, advance)
+                samples = (
+                    spread_out(law=True)
+                    if spread
+                    else method.sample_law(model, probes, shots, rng, advance)
+                )
                 ran_on = "law, sampled"
         else:
-            runner = make_runner(
-                backend=backend,
-                sampler=sampler,
-                noise_model=noise_model,
-                pass_manager=pass_manager,
-            )
-            samples = method.run(model, probes, shots, runner, rng, advance)
+            runner = recipe.make()
             ran_on = "classical" if method.classical else runner.name
+            if spread or isinstance(method, AtomizedMemory):
+                samples = spread_out(law=False)
+            else:
+                samples = weighed(method.run(model, probes, shots, runner, rng, advance), runner)
+                ran_on = "classical" if method.classical else runner.name
+            if mitigation is not None and mitigation.codewords:
+                samples = keep_codewords(samples, stored_patterns(model))
     classical_rng = np.random.default_rng(seed if isinstance(seed, int) else 0)
     return RecallResult.from_samples(
         samples,

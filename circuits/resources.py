@@ -12,6 +12,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 
 from .blocks.cost import CircuitCost, circuit_cost
 from .methods import Method
+from .methods.base import Bill
 from .models import Model
 
 
@@ -22,11 +23,12 @@ class Resources:
     Attributes:
         qubits: qubits of the widest circuit.
         updates: neuron updates; 0 for a method without any.
-        circuits: circuits run one after the other for one shot (one an update with feedforward).
-        two_qubit_gates: of all of them, every loop run once.
+        circuits: circuits run for one shot: one after the other (one an update with feedforward),
+            or side by side, one a submodule of an atomized memory.
+        two_qubit_gates: of all of them together, every loop run once.
         expected_two_qubit_gates: of all of them, loops run as often as the law expects; NaN where
             it was not computed.
-        depth: of all of them, one after the other.
+        depth: of all of them, one after the other; of the deepest where they run side by side.
         expected_attempts: mean level-1 blocks an update, by the law; NaN where there are none.
         gain: angle in radians per unit of field; NaN where there is none.
         field_error: largest error of a field that had to be rounded, in units of field.
@@ -69,6 +71,8 @@ def resources(
             optimization_level=2, backend=backend, seed_transpiler=0
         )
     bill = method.bill(model)
+    if bill.side_by_side:
+        return _side_by_side(bill, pass_manager)
     circuit = bill.circuit if pass_manager is None else pass_manager.run(bill.circuit)
     cost = circuit_cost(circuit)
     # A transpiler changes every pass of a loop in the same proportion.
@@ -81,6 +85,33 @@ def resources(
         two_qubit_gates=cost.two_qubit_gates * bill.repetitions,
         expected_two_qubit_gates=bill.expected_two_qubit_gates * ratio,
         depth=cost.depth * bill.repetitions,
+        expected_attempts=bill.expected_attempts,
+        gain=bill.gain,
+        field_error=bill.field_error,
+        loading=round(bill.loading * ratio),
+    )
+
+
+def _side_by_side(bill: Bill, pass_manager: Any) -> Resources:
+    """Submodules that run at the same time: the widest, the deepest, the gates of all."""
+    written = [circuit_cost(circuit) for circuit in bill.side_by_side]
+    circuits = bill.side_by_side
+    if pass_manager is not None:
+        circuits = tuple(pass_manager.run(list(circuits)))
+    costs = [circuit_cost(circuit) for circuit in circuits]
+    gates = sum(cost.two_qubit_gates for cost in costs)
+    ratio = gates / max(1, sum(cost.two_qubit_gates for cost in written))
+    widths = [cost.qubits for cost in costs]
+    loopless = not any(circuit.has_control_flow_op() for circuit in bill.side_by_side)
+    return Resources(
+        qubits=max(widths if pass_manager is None else map(_active, circuits)),
+        updates=bill.updates,
+        circuits=len(circuits) * bill.repetitions,
+        two_qubit_gates=gates * bill.repetitions,
+        expected_two_qubit_gates=(
+            float(gates * bill.repetitions) if loopless else bill.expected_two_qubit_gates * ratio
+        ),
+        depth=max(cost.depth for cost in costs) * bill.repetitions,
         expected_attempts=bill.expected_attempts,
         gain=bill.gain,
         field_error=bill.field_error,

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .common.checks import check_count
 from .common.files import whole_file
 from .common.statistics import wilson_interval
 from .methods import Samples, Trace
+from .methods.base import Parts
 from .models import ClassicalRecall, Model
 from .patterns import check_spins, to_bits, to_bitstring
 from .patterns import overlaps as pattern_overlaps
@@ -52,6 +54,10 @@ class RecallResult:
             those that differ by less than 1e-12 stand by state index.
         weights: P arrays (K_p,) in the same order: counts, or probabilities given acceptance.
         accepted: accepted shots, (P,); the probability of acceptance where it is exact.
+        effective: (P,) where the weights are no plain counts (submodules recombined, errors
+            mitigated): the accepted shots that a plain sample would need for the same error of the
+            most probable state, which intervals are made from; None elsewhere.
+        parts: what each submodule answered, or None where there is one circuit.
         attempts: mean level-1 blocks an update, (P,); NaN where there are none.
         folded: share of updates whose field was beyond the gain's range, (P,); NaN where unseen.
         energies: energies of ``states``, (P,).
@@ -84,6 +90,8 @@ class RecallResult:
     classical_energies: NDArray[np.float64] | None = None
     trace: Trace | None = None
     resources: Resources | None = field(default=None)
+    effective: NDArray[np.float64] | None = None
+    parts: Parts | None = None
 
     def __post_init__(self) -> None:
         check_count(self.shots, "shots")
@@ -109,7 +117,8 @@ class RecallResult:
             "outcomes": tuple(states for states, _ in sorted_pairs),
             "weights": tuple(weights for _, weights in sorted_pairs),
         }
-        for name in ("accepted", "attempts", "folded", "energies", "classical_energies"):
+        columns = ("accepted", "attempts", "folded", "energies", "classical_energies", "effective")
+        for name in columns:
             arrays[name] = self._column(name, np.float64, (total,))
         arrays["converged"] = self._column("converged", np.bool_, (total,))
         arrays["classical_states"] = self._column("classical_states", np.int8, (total, neurons))
@@ -120,6 +129,13 @@ class RecallResult:
                 f"The weights of each probe's outcomes must sum to {expected.tolist()} (accepted "
                 f"shots, or 1 where exact), got {mass.tolist()}."
             )
+        if self.parts is not None:
+            shape = (total, len(self.parts))
+            if self.parts.status.shape != shape or self.parts.acceptance.shape != shape:
+                raise ValueError(
+                    f"parts must have a status and an acceptance of shape {shape}, got "
+                    f"{self.parts.status.shape} and {self.parts.acceptance.shape}."
+                )
         if self.trace is not None:
             means = np.array(self.trace.overlaps, dtype=np.float64)
             energies = np.array(self.trace.energies, dtype=np.float64)
@@ -179,7 +195,9 @@ class RecallResult:
             stored = np.empty((0, model.num_neurons), dtype=np.int8)
         accepted = np.asarray(samples.acceptance, dtype=np.float64)
         if samples.shots:
-            accepted = np.rint(accepted * samples.shots)
+            accepted = accepted * samples.shots
+            if samples.effective is None:
+                accepted = np.rint(accepted)
         result = cls(
             method=method,
             model=repr(model),
@@ -199,6 +217,8 @@ class RecallResult:
             classical_energies=None if classical is None else classical.energies,
             trace=samples.trace,
             resources=resources,
+            effective=samples.effective,
+            parts=samples.parts,
         )
         found = np.flatnonzero(result.recalled)
         energies, converged = result.energies.copy(), result.converged.copy()
@@ -276,7 +296,7 @@ class RecallResult:
         means = self.expectations
         if self.exact:
             return np.where(np.isnan(means), math.nan, 0.0)
-        shots = np.where(self.recalled, self.accepted, math.nan)
+        shots = np.where(self.recalled, self.effective_shots, math.nan)
         return np.asarray(np.sqrt((1.0 - means**2) / shots[:, None]))
 
     @property
@@ -290,6 +310,13 @@ class RecallResult:
         if self.exact:
             return np.stack([self.accepted, self.accepted], axis=1)
         return wilson_interval(self.accepted, np.full(self.num_probes, float(self.shots)))
+
+    @property
+    def effective_shots(self) -> NDArray[np.float64]:
+        """Accepted shots that intervals are made from, (P,); infinite where exact."""
+        if self.exact:
+            return np.full(self.num_probes, math.inf)
+        return self.accepted if self.effective is None else self.effective
 
     @property
     def overlaps(self) -> NDArray[np.float64]:
@@ -315,10 +342,12 @@ class RecallResult:
     def counts(self) -> list[dict[str, int | float]]:
         """How often each state came, by bit string (neuron 0 rightmost), the most probable first.
 
-        One dictionary a probe: whole counts of the accepted shots, or probabilities given
-        acceptance where the result is exact.
+        One dictionary a probe: whole counts of the accepted shots; estimates of them where
+        submodules were recombined or errors mitigated; or probabilities given acceptance where the
+        result is exact.
         """
-        number: Callable[[float], int | float] = float if self.exact else int
+        plain = not self.exact and self.effective is None
+        number: Callable[[float], int | float] = int if plain else float
         return [
             dict(zip(to_bitstring(states), map(number, weights), strict=True))
             if len(states)
@@ -417,6 +446,7 @@ class RecallResult:
         content: dict[str, Any] = {"kind": FILE_KIND, "version": FILE_VERSION, **self._header()}
         content |= {name: getattr(self, name) for name in _WRITTEN}
         content["trace"] = None if self.trace is None else asdict(self.trace)
+        content["parts"] = None if self.parts is None else asdict(self.parts)
         write_json(path, content)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -436,6 +466,8 @@ class RecallResult:
         if self.trace is not None:
             arrays["trace_overlaps"] = self.trace.overlaps
             arrays["trace_energies"] = self.trace.energies
+        if self.parts is not None:
+            arrays |= {f"parts_{name}": array for name, array in vars(self.parts).items()}
         arrays = {name: array for name, array in arrays.items() if array is not None}
         write_archive(path, FILE_KIND, FILE_VERSION, self._header(), arrays)
 
@@ -454,13 +486,17 @@ class RecallResult:
             trace = None
             if "trace_overlaps" in arrays:
                 trace = Trace(arrays["trace_overlaps"], arrays["trace_energies"])
+            parts = None
+            if "parts_status" in arrays:
+                names = [each.name for each in dataclass_fields(Parts)]
+                parts = Parts(**{name: arrays[f"parts_{name}"] for name in names})
             fields: dict[str, Any] = header
             fields |= {name: arrays[name] for name in _SAVED}
             fields |= {name: arrays.get(name) for name in _OPTIONAL}
             fields["outcomes"] = tuple(np.split(arrays["outcomes"], ends))
             fields["weights"] = tuple(np.split(arrays["weights"], ends))
             fields["resources"] = None if costs is None else Resources(**costs)
-            return cls(trace=trace, **fields)
+            return cls(trace=trace, parts=parts, **fields)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{os.fspath(path)} is a damaged {FILE_KIND}: {error}") from error
 
@@ -504,7 +540,7 @@ class RecallResult:
     def _intervals(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.exact:
             return np.stack([shares, shares], axis=1)
-        return wilson_interval(shares * self.accepted, self.accepted)
+        return wilson_interval(shares * self.effective_shots, self.effective_shots)
 
     def _overlaps(self, states: NDArray[np.int8]) -> NDArray[np.float64]:
         if not len(self.patterns):
@@ -520,7 +556,7 @@ class RecallResult:
 
 # Arrays that a saved result always has, those it may have, and those that JSON gets.
 _SAVED = ("probes", "patterns", "accepted", "attempts", "folded", "energies", "converged")
-_OPTIONAL = ("classical_states", "classical_energies")
+_OPTIONAL = ("classical_states", "classical_energies", "effective")
 _WRITTEN = (
     *_SAVED,
     "states",

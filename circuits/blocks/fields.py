@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -284,6 +284,70 @@ class ConditionalField(FieldLoader):
                 add_constant(circuit, register, float(sign * int(integers.coefficients[j])))
 
 
+class SplitField(FieldLoader):
+    """The field of a Hopfield network of which a part of the neurons are qubits, the rest bits.
+
+    A block of the network is on qubits; the others enter as a bias, either bit by bit from the
+    same circuit or, where ``rest`` is given, as one open parameter.
+
+    Args:
+        model: the network.
+        neuron: the neuron i whose field is loaded.
+        gain: angle in radians per unit of field.
+        qubits: the block: the qubit of each of its neurons.
+        bits: the classical bit of each other neuron; unused where ``rest`` is given.
+        rest: what the others and the bias add: the angle ``pi/4 - gain * h`` of their part h of
+            the field, or the value that they give a threshold neuron's register.
+        integers: what a threshold neuron's register adds up, if there is one.
+    """
+
+    def __init__(
+        self,
+        model: Hopfield,
+        neuron: int,
+        gain: float,
+        qubits: Mapping[int, Qubit],
+        bits: Mapping[int, Clbit] | None = None,
+        rest: Parameter | None = None,
+        integers: RegisterSum | None = None,
+    ) -> None:
+        row = model.weights[neuron]
+        linked = np.flatnonzero(row).tolist()
+        self._turns = [(j, -2.0 * gain * float(row[j])) for j in linked if j in qubits]
+        self._bits = {j: bit for j, bit in (bits or {}).items() if rest is None}
+        # With every bit 0 (spin +1) the angle is this; a bit of 1 turns its synapse around.
+        known = float(row[list(self._bits)].sum() + model.bias[neuron])
+        self._offset = math.pi / 2.0 - 2.0 * gain * known if rest is None else 2.0 * rest
+        self._steps = [(j, 4.0 * gain * float(row[j])) for j in linked if j in self._bits]
+        self._qubits = qubits
+        self._rest = rest
+        self._integers = integers
+
+    def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
+        """See :meth:`FieldLoader.rotate`."""
+        sign = -1.0 if inverse else 1.0
+        _rotate_by_synapses(circuit, self._qubits, self._turns, self._offset, target, inverse)
+        for j, step in self._steps:
+            with circuit.if_test((self._bits[j], 1)):
+                circuit.ry(sign * step, target)
+
+    def accumulate(
+        self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
+    ) -> None:
+        """See :meth:`FieldLoader.accumulate`."""
+        integers = _require_integers(self._integers)
+        sign = -1 if inverse else 1
+        constant = float(integers.constant) if self._rest is None else 1.0 * self._rest
+        add_constant(circuit, register, sign * constant)
+        for j in np.flatnonzero(integers.coefficients).tolist():
+            step = sign * int(integers.coefficients[j])
+            if j in self._qubits:
+                add_if(circuit, self._qubits[j], register, step)
+            elif j in self._bits:
+                with circuit.if_test((self._bits[j], 1)):
+                    add_constant(circuit, register, float(step))
+
+
 def distance_width(num_neurons: int) -> int:
     """Qubits that count the disagreements of the other N - 1 neurons: 0..N-1."""
     return (num_neurons - 1).bit_length()
@@ -291,7 +355,7 @@ def distance_width(num_neurons: int) -> int:
 
 def _rotate_by_synapses(
     circuit: QuantumCircuit,
-    neurons: Sequence[Qubit],
+    neurons: Sequence[Qubit] | Mapping[int, Qubit],
     turns: Sequence[tuple[int, Any]],
     offset: Any,
     target: Qubit,

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from .amplified import AmplifiedMemory
+from .atomized import (
+    AtomizedMemory,
+    Faults,
+    SoftmaxRecall,
+    similar_shards,
+    softmax_recall,
+)
 from .base import Law, Method, Runner, Samples, Trace
+from .block_dynamics import BlockDynamics
 from .dynamics import NeuronDynamics
 from .filtered import FilteredMemory
 from .grover import DistributedQuery, GroverCompletion, VenturaMartinez
@@ -13,9 +21,12 @@ from .vote import DenseVote
 
 __all__ = [
     "AmplifiedMemory",
+    "AtomizedMemory",
+    "BlockDynamics",
     "DenseVote",
     "DirectSoftmax",
     "DistributedQuery",
+    "Faults",
     "FilteredMemory",
     "GroverCompletion",
     "Law",
@@ -24,7 +35,10 @@ __all__ = [
     "RejectionSampling",
     "Runner",
     "Samples",
+    "SoftmaxRecall",
     "Trace",
     "VenturaMartinez",
     "filter_for",
+    "similar_shards",
+    "softmax_recall",
 ]

@@ -23,10 +23,11 @@ from ..models import (
     check_order,
     draw_schedule,
 )
-from ..patterns import all_states, check_probes
+from ..patterns import check_probes
 from . import registers
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples
-from .markov import CHAIN_LIMIT, PAIRS_LIMIT, Chain, product_distribution
+from .feedforward import draw_from_circuits, measured_starts
+from .markov import CHAIN_LIMIT, PAIRS_LIMIT, Chain, law_of_table, product_distribution
 from .probes import as_states, check_state, draw_starts, one_row
 from .registers import REGISTERS, Plan
 from .template import Template, read_counts
@@ -297,21 +298,7 @@ class NeuronDynamics(Method):
         else:
             for step in self.plan(model, np.random.default_rng(0)).steps:
                 chain.update(step[0])
-        updates = self._updates(model)
-        weight = chain.table[0]
-        acceptance = float(weight.sum())
-        if acceptance <= 0.0:
-            raise ValueError("No run is accepted: the post-selected law is empty.")
-        possible = np.flatnonzero(weight > 0.0)
-        return Law(
-            states=all_states(num_neurons)[possible],
-            probabilities=weight[possible] / acceptance,
-            acceptance=acceptance,
-            attempts=(
-                float(chain.table[1].sum()) / acceptance / updates if prepared.level else math.nan
-            ),
-            folded=float(chain.table[2].sum()) / acceptance / updates,
-        )
+        return law_of_table(chain.table, self._updates(model), bool(prepared.level))
 
     @property
     def law_limit(self) -> int:
@@ -399,25 +386,12 @@ class NeuronDynamics(Method):
                 "keeps them in classical memory. Use register='coherent' or 'reuse'."
             )
         prepared = self.prepared(model)
-        template = registers.single_neuron(self._effective_neuron(), prepared)
-        spin = registers.single_spin()
+        draw = draw_from_circuits(self._effective_neuron(), prepared, runner, rng)
         runner.admit(
             self.qubits(model),
             "Use RUSNeuron(level=...), whose circuit needs level + 1 qubits, or fewer bits.",
         )
-
-        def draw(
-            neurons: int | NDArray[np.int64], fields: NDArray[np.float64], spins: NDArray[np.int8]
-        ) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]]:
-            values = prepared.parameter(neurons, fields, spins)
-            return _run_grouped(template, values, runner, rng)
-
-        expectations = np.repeat(check_probes(probes, model.num_neurons), shots, axis=0)
-        starts = np.sign(expectations).astype(np.int8)
-        open_entries = np.abs(expectations) < 1.0
-        if open_entries.any():
-            angles = registers.probe_angles(expectations[open_entries])
-            starts[open_entries] = _run_grouped(spin, angles, runner, rng)[0]
+        starts = measured_starts(probes, model.num_neurons, shots, runner, rng)
         return self._drive(model, prepared, probes, shots, draw, rng, progress, starts)
 
     def _run_registers(
@@ -478,28 +452,3 @@ def _check_model(model: Model) -> None:
             f"{type(model).__name__}. FilteredMemory() and AmplifiedMemory() recall from any model "
             "with patterns."
         )
-
-
-def _run_grouped(
-    template: Template,
-    values: NDArray[np.float64],
-    runner: Runner,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]]:
-    """Runs a one-parameter circuit once for every entry of ``values``, equal ones together."""
-    distinct, group, sizes = np.unique(values.round(12), return_inverse=True, return_counts=True)
-    counted = runner.run(template.circuit, template.parameters, distinct[:, None], sizes, rng)
-    keys: list[int] = []
-    times: list[int] = []
-    for counts in counted:
-        keys.extend(counts.keys())
-        times.extend(counts.values())
-    spins = np.array([1 - 2 * (key & 1) for key in keys], dtype=np.int8)
-    accepted = np.array([not key & template.rejecting for key in keys], dtype=np.bool_)
-    blocks = np.array([template.blocks(key) for key in keys], dtype=np.float64)
-    readings = np.repeat(np.arange(len(keys)), times)
-    # Readings come group by group; within a group they go to its entries in random order.
-    order = np.lexsort((rng.random(len(values)), group))
-    taken = np.empty(len(values), dtype=np.int64)
-    taken[order] = readings
-    return spins[taken], accepted[taken], blocks[taken]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,14 @@ from ..blocks.loaders import Loader
 from ..common.checks import check_choice, check_count
 from ..models import Model, ModernHopfield
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, Trace
-from .minimum import SEARCHES, least_distances
+from .minimum import SEARCHES, LeastDistances, least_distances
 from .probes import expectations_of, one_row
 from .superposition import (
     UNLIMITED,
     bind,
     filter_for,
     filtered_template,
+    log_scale,
     refuse_empty,
     refuse_states,
     sample_patterns,
@@ -105,7 +106,7 @@ class FilteredMemory(Method):
         chosen = self.resolved(model)
         row = one_row(probe, model.num_neurons)
         template, _ = filtered_template(stored_patterns(model), chosen, fresh=self.fresh)
-        return bind(template, self._angles(chosen, model, row[None, :], None)[0])
+        return bind(template, self._angles(chosen, stored_patterns(model), row[None, :], None)[0])
 
     def law(self, model: Model, probe: Probes) -> Law:
         """The exact distribution over the stored patterns, and the acceptance.
@@ -139,7 +140,7 @@ class FilteredMemory(Method):
         for _ in range(self.iterations):
             if recorder is not None:
                 recorder.add(rows)
-            kept = self._acceptances(chosen, model, rows)
+            kept = self.acceptances(chosen, patterns, rows)
             refuse_empty(kept)
             shares, acceptance = laws.kernel_memory(kept)
             rows = np.clip(shares @ patterns, -1.0, 1.0)
@@ -147,27 +148,33 @@ class FilteredMemory(Method):
             recorder.add(rows)
         return shares, acceptance, None if recorder is None else recorder.trace()
 
-    def _acceptances(
-        self, chosen: MemoryFilter, model: Model, rows: NDArray[np.float64]
+    def acceptances(
+        self, chosen: MemoryFilter, patterns: NDArray[np.int8], rows: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        patterns = stored_patterns(model)
-        if self.least != "given" and isinstance(chosen, KernelFilter):
-            exact = np.rint(laws.distances(patterns.astype(float), rows)).min(axis=1)
-            return chosen.acceptances(patterns, rows, d_min=exact.astype(int))
+        """Probability that each pattern is kept, (P, M), the least distance subtracted."""
+        if isinstance(chosen, KernelFilter):
+            return chosen.acceptances(patterns, rows, d_min=self.exact_least(patterns, rows))
         return chosen.acceptances(patterns, rows)
+
+    def exact_least(
+        self, patterns: NDArray[np.int8], rows: NDArray[np.float64]
+    ) -> NDArray[np.int64] | None:
+        """What a search for the least distances should find, (P,); None where none is made."""
+        if self.least == "given":
+            return None
+        exact = np.rint(laws.distances(patterns.astype(float), rows)).min(axis=1)
+        return np.asarray(exact.astype(np.int64))
 
     def _angles(
         self,
         chosen: MemoryFilter,
-        model: Model,
+        patterns: NDArray[np.int8],
         rows: NDArray[np.float64],
         least: NDArray[np.int64] | None,
     ) -> NDArray[np.float64]:
-        if isinstance(chosen, KernelFilter) and self.least != "given":
-            if least is None:
-                patterns = stored_patterns(model).astype(float)
-                least = np.rint(laws.distances(patterns, rows)).min(axis=1).astype(np.int64)
-            return chosen.angles(rows, d_min=least)
+        if isinstance(chosen, KernelFilter):
+            known = self.exact_least(patterns, rows) if least is None else least
+            return chosen.angles(rows, d_min=known)
         return chosen.angles(rows)
 
     def bill(self, model: Model) -> Bill:
@@ -214,25 +221,17 @@ class FilteredMemory(Method):
         refuse_states(probes, self)
         chosen, patterns = self.resolved(model), stored_patterns(model)
         rows = expectations_of(probes, model.num_neurons)
-        refuse_empty(self._acceptances(chosen, model, rows))
+        refuse_empty(self.acceptances(chosen, patterns, rows))
         template, _ = self._admitted(patterns, chosen, runner)
-        least, searched = None, np.full(len(rows), math.nan)
-        if self.least != "given":
-            found = least_distances(patterns, rows, runner, rng, search=self.least)
-            least, searched = found.distances, found.loadings
         recorder = _Recorder(model, chosen) if self.iterations > 1 else None
         samples: Samples | None = None
+        least: LeastDistances | None = None
         for iteration in range(self.iterations):
             if recorder is not None:
                 recorder.add(rows)
-            readings = runner.run(
-                template.circuit,
-                template.parameters,
-                self._angles(chosen, model, rows, least),
-                np.full(len(rows), shots),
-                rng,
-            )
-            samples = read_counts(template, readings, model.num_neurons, shots, 1)
+            if self.least != "given":
+                least = least_distances(patterns, rows, runner, rng, search=self.least)
+            samples = self.answers(template, patterns, chosen, rows, least, shots, runner, rng)
             means = [
                 weights @ states / weights.sum() if len(weights) else row
                 for states, weights, row in zip(
@@ -245,14 +244,45 @@ class FilteredMemory(Method):
         assert samples is not None  # iterations >= 1
         if recorder is not None:
             recorder.add(rows)
-        return Samples(
-            outcomes=samples.outcomes,
-            weights=samples.weights,
-            shots=shots,
-            acceptance=samples.acceptance,
-            attempts=searched,
-            folded=samples.folded,
-            trace=None if recorder is None else recorder.trace(),
+            samples = replace(samples, trace=recorder.trace())
+        return samples
+
+    def answers(
+        self,
+        template: Template,
+        patterns: NDArray[np.int8],
+        chosen: MemoryFilter,
+        rows: NDArray[np.float64],
+        least: LeastDistances | None,
+        shots: int,
+        runner: Runner,
+        rng: np.random.Generator,
+    ) -> Samples:
+        """Runs a template of this memory once for every probe.
+
+        Args:
+            template: of :func:`filtered_template`.
+            patterns: what it holds.
+            chosen: its filter.
+            rows: the probes, (P, N).
+            least: the least distances to subtract, where they were searched for.
+            shots: runs a probe.
+            runner: what runs them.
+            rng: seeds the runs.
+        """
+        distances = None if least is None else least.distances
+        readings = runner.run(
+            template.circuit,
+            template.parameters,
+            self._angles(chosen, patterns, rows, distances),
+            np.full(len(rows), shots),
+            rng,
+        )
+        samples = read_counts(template, readings, template.width, shots, 1)
+        return replace(
+            samples,
+            attempts=np.full(len(rows), math.nan) if least is None else least.loadings,
+            log_scale=log_scale(chosen, rows, distances),
         )
 
     def _admitted(

@@ -65,7 +65,7 @@ def coherent(
         plan: the updates.
         state: a probe with amplitudes; None leaves a product-state probe open as parameters.
     """
-    builder = _Builder(neuron, prepared, plan.updates)
+    builder = Builder(neuron, prepared, plan.updates)
     where = builder.neurons(state)
     fresh = iter(builder.qubits("fresh", plan.updates))
     ancillas = iter(builder.qubits("block", plan.updates * neuron.coherent_ancillas))
@@ -103,7 +103,7 @@ def reuse(
         state: a probe with amplitudes; None leaves a product-state probe open as parameters.
         count: whether the circuit counts the level-1 blocks that it runs.
     """
-    builder = _Builder(neuron, prepared, plan.updates, count)
+    builder = Builder(neuron, prepared, plan.updates, count)
     where = builder.neurons(state)
     spare = builder.qubits("spare", max(len(step) for step in plan.steps))
     ancillas = builder.qubits("block", neuron.ancillas)
@@ -144,7 +144,7 @@ def feedforward(
             f"{model!r}. Use register='reuse' for its circuit; recall(...) runs feedforward for "
             "every model, one small circuit an update."
         )
-    builder = _Builder(neuron, prepared, plan.updates, count)
+    builder = Builder(neuron, prepared, plan.updates, count)
     now = builder.answer
     together = max(len(step) for step in plan.steps) > 1
     following = builder.bits("next", model.num_neurons) if together else now
@@ -173,7 +173,7 @@ def feedforward(
 
 def single_neuron(neuron: Neuron, prepared: PreparedNeuron, count: bool = True) -> Template:
     """One update whose field is a circuit parameter: what ``recall`` runs with feedforward."""
-    builder = _Builder(neuron, prepared, 1, count, answers=1)
+    builder = Builder(neuron, prepared, 1, count, answers=1)
     output = builder.qubits("output", 1)[0]
     ancillas = builder.qubits("block", neuron.ancillas)
     builder.scratch(dense=False)
@@ -225,11 +225,23 @@ def loading_gates(prepared: PreparedNeuron, plan: Plan) -> dict[int, int]:
 
 def probe_angles(expectations: NDArray[np.float64]) -> NDArray[np.float64]:
     """Angles ``arccos z`` of the rotations that prepare spins with these expectations."""
-    return np.asarray(np.arccos(expectations))
+    # NumPy's arccos of an int8 is a float16.
+    return np.asarray(np.arccos(np.asarray(expectations, dtype=np.float64)))
 
 
-class _Builder:
-    """Allocates qubits and bits, the answer's bits first, and adds updates."""
+class Builder:
+    """Allocates qubits and bits, the answer's bits first, and adds updates.
+
+    Args:
+        neuron: the neuron.
+        prepared: its law in the model.
+        updates: how many updates there will be.
+        count: whether the circuit counts the level-1 blocks that it runs.
+        answers: bits of the answer; None takes one a neuron of the model.
+        beside: the builder whose circuit and answer this one shares, its own qubits and bits
+            standing beside the other's.
+        suffix: ends the names of its registers.
+    """
 
     def __init__(
         self,
@@ -238,12 +250,20 @@ class _Builder:
         updates: int,
         count: bool = False,
         answers: int | None = None,
+        beside: Builder | None = None,
+        suffix: str = "",
     ) -> None:
-        self.circuit = QuantumCircuit()
+        self.circuit: QuantumCircuit = QuantumCircuit() if beside is None else beside.circuit
         self.parameters: tuple[Parameter, ...] = ()
+        self._suffix = ""
         self._neuron = neuron
         self._prepared = prepared
-        self.answer = self.bits("neurons", answers or prepared.model.num_neurons)
+        self.answer: list[Clbit] = (
+            self.bits("neurons", answers or prepared.model.num_neurons)
+            if beside is None
+            else beside.answer
+        )
+        self._suffix = suffix
         self._flags: list[Clbit] = []
         self._rejected: list[Clbit] = []
         self._failed: Iterator[Clbit] = iter(())
@@ -272,21 +292,21 @@ class _Builder:
 
     def qubits(self, name: str, size: int) -> list[Qubit]:
         """Adds a quantum register."""
-        register = QuantumRegister(size, name)
+        register = QuantumRegister(size, name + self._suffix)
         if size:
             self.circuit.add_register(register)
         return list(register)
 
     def bits(self, name: str, size: int) -> list[Clbit]:
         """Adds a classical register."""
-        register = ClassicalRegister(size, name)
+        register = ClassicalRegister(size, name + self._suffix)
         if size:
             self.circuit.add_register(register)
         return list(register)
 
     def neurons(self, state: Statevector | None) -> list[Qubit]:
         """Adds the neurons' qubits and prepares the probe."""
-        where = self.qubits("s", self._prepared.model.num_neurons)
+        where = self.qubits("s", len(self.answer))
         if state is not None:
             self.circuit.initialize(state, where)
             return where

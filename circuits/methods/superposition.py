@@ -49,8 +49,22 @@ def filter_for(model: Model) -> MemoryFilter:
     raise TypeError(f"{type(model).__name__} has no separation function: name a filter.")
 
 
+def log_scale(
+    chosen: MemoryFilter, rows: NDArray[np.float64], least: NDArray[np.int64] | None
+) -> NDArray[np.float64]:
+    """Logarithm of what max-subtraction divides out of the kernel, probe by probe, (P,)."""
+    if isinstance(chosen, KernelFilter):
+        return chosen.log_scale(rows, d_min=least)
+    return np.zeros(len(rows))
+
+
 def filtered_template(
-    patterns: NDArray[Any], chosen: MemoryFilter, *, fresh: bool, values: Any = None
+    patterns: NDArray[Any],
+    chosen: MemoryFilter,
+    *,
+    fresh: bool,
+    values: Any = None,
+    read_index: bool = False,
 ) -> tuple[Template, Loader]:
     """The measured circuit of a filtered memory, its probe left open as parameters.
 
@@ -59,11 +73,13 @@ def filtered_template(
         chosen: the filter.
         fresh: one ancilla a question, instead of one that is used again.
         values: what is stored with each pattern, on qubits of their own, (M, V).
+        read_index: measures the pattern's number, on ``ceil(log2 M)`` qubits, and not the memory.
 
     Returns:
-        The template, whose first N bits are the neurons (the values follow them), and its loader.
+        The template, whose first N bits are the neurons (the values follow them) or the bits of
+        the number, and its loader.
     """
-    layout = _Layout(patterns, chosen, values, ancillas=None if fresh else 1)
+    layout = _Layout(patterns, chosen, values, None if fresh else 1, read_index=read_index)
     layout.load(layout.circuit)
     layout.ask(layout.circuit, flags=not fresh)
     if fresh:
@@ -88,7 +104,7 @@ def amplified_template(
         tolerance: delta of fixed-point amplification; None for the plain one.
         values: what is stored with each pattern.
     """
-    layout = _Layout(patterns, chosen, values, ancillas=None)
+    layout = _Layout(patterns, chosen, values, None)
     prepare = QuantumCircuit(*layout.circuit.qregs)
     layout.load(prepare)
     layout.ask(prepare, flags=False)
@@ -102,21 +118,31 @@ class _Layout:
     """Registers of a superposition memory: memory, values, index, distance, filter ancillas."""
 
     def __init__(
-        self, patterns: NDArray[Any], chosen: MemoryFilter, values: Any, ancillas: int | None
+        self,
+        patterns: NDArray[Any],
+        chosen: MemoryFilter,
+        values: Any,
+        ancillas: int | None,
+        *,
+        read_index: bool = False,
     ) -> None:
         num_neurons = patterns.shape[1]
         steps = chosen.steps(num_neurons)
         rows = patterns if values is None else np.hstack([patterns, values])
         # Product states and rows that repeat need their number beside them.
         numbered = bool(np.any(np.abs(rows) != 1)) or len(np.unique(rows, axis=0)) < len(rows)
-        self.loader = load_memory(patterns, values=values, index=numbered)
+        self.loader = load_memory(patterns, values=values, index=numbered or read_index)
         self._chosen = chosen
         self._memory = QuantumRegister(num_neurons, "s")
         self._values = QuantumRegister(self.loader.num_values, "value")
         self._index = QuantumRegister(self.loader.num_index, "index")
         self._distance = QuantumRegister(chosen.register_width(num_neurons), "distance")
         self.ancillas = QuantumRegister(steps if ancillas is None else ancillas, "filter")
-        self._answer = ClassicalRegister(num_neurons + self.loader.num_values, "neurons")
+        self._read = [*self._index] if read_index else [*self._memory, *self._values]
+        # A memory of one pattern has no number to read.
+        self._answer = ClassicalRegister(
+            max(1, len(self._read)), "index" if read_index else "neurons"
+        )
         self.failed = ClassicalRegister(steps, "failed")
         registers = (self._memory, self._values, self._index, self._distance, self.ancillas)
         self.circuit = QuantumCircuit(
@@ -142,10 +168,10 @@ class _Layout:
         )
 
     def template(self) -> Template:
-        """Measures memory and values, and closes the circuit."""
-        self.circuit.measure([*self._memory, *self._values], self._answer)
+        """Measures what is read, and closes the circuit."""
+        self.circuit.measure(self._read, list(self._answer)[: len(self._read)])
         rejecting = sum(1 << self.circuit.find_bit(bit).index for bit in self.failed)
-        return Template(self.circuit, tuple(self._angles), rejecting, None)
+        return Template(self.circuit, tuple(self._angles), rejecting, None, width=len(self._answer))
 
 
 def bind(template: Template, values: NDArray[np.float64]) -> QuantumCircuit:

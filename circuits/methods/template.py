@@ -25,6 +25,7 @@ class Template:
         counter: position and width of the counter of level-1 blocks, or None.
         postselected: level-1 blocks of every accepted run where each block is tried once; 0 where
             there are none, or where they repeat.
+        width: classical bits of the answer; 0 where the caller knows.
     """
 
     circuit: QuantumCircuit
@@ -32,6 +33,7 @@ class Template:
     rejecting: int
     counter: tuple[int, int] | None
     postselected: int = 0
+    width: int = 0
 
     def blocks(self, reading: int) -> int:
         """Level-1 blocks that a reading has counted, or that every accepted run has made."""

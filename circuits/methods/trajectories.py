@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,7 +68,7 @@ def draw_from_law(prepared: PreparedNeuron, rng: np.random.Generator) -> Draw:
     return draw
 
 
-class _Account:
+class Account:
     """What the trajectories' updates have cost so far: level-1 blocks, and fields that folded.
 
     Fields are looked at in batches, many steps at once: step by step it would take longer than the
@@ -141,9 +141,8 @@ def drive(
     """
     tracker = prepared.model.tracker(starts)
     count = len(starts)
-    probes = count // shots
     alive = np.ones(count, dtype=bool)
-    account = _Account(prepared, count)
+    account = Account(prepared, count)
     steps = schedule.shape[-1]
     stride = max(1, steps // sweeps) if sweeps else 1
     total = sweeps if synchronous else steps
@@ -152,39 +151,75 @@ def drive(
     for step in range(total):
         if not synchronous:
             neurons = schedule[:, step] if schedule.ndim == 2 else int(schedule[step])
-            _step(prepared, tracker, neurons, alive, account, draw)
+            _step(tracker, neurons, alive, account, draw)
         else:
-            _sweep_at_once(prepared, tracker, alive, account, draw)
+            _sweep_at_once(tracker, alive, account, draw)
         if synchronous or (step + 1) % stride == 0:
             energies = _energies(model, tracker, prepared)
             trace.append(observe(model, tracker.states, alive, shots, energies))
         if progress is not None:
             progress(step + 1, total)
 
-    blocks, folds = account.totals()
-    updates = sweeps * model.num_neurons if synchronous else steps
-    outcomes, weights = gather(tracker.states, alive, shots)
+    return tally(
+        tracker.states,
+        alive,
+        shots,
+        sweeps * model.num_neurons if synchronous else steps,
+        *account.totals(),
+        repeats=bool(prepared.level),
+        trace=trace,
+    )
+
+
+def tally(
+    states: NDArray[np.int8],
+    alive: NDArray[np.bool_],
+    shots: int,
+    updates: int,
+    blocks: NDArray[np.float64],
+    folds: NDArray[np.float64] | None,
+    *,
+    repeats: bool,
+    trace: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+) -> Samples:
+    """What trajectories gave, as samples.
+
+    Args:
+        states: where they ended, (P * shots, N), probe by probe.
+        alive: which were accepted, (P * shots,).
+        shots: trajectories a probe.
+        updates: neuron updates of each.
+        blocks: level-1 blocks of each, (P * shots,).
+        folds: folded fields of each, (P * shots,); None where they were not seen.
+        repeats: whether the neuron has blocks at all.
+        trace: what :func:`observe` saw, sweep by sweep.
+    """
+    probes = len(states) // shots
+    outcomes, weights = gather(states, alive, shots)
     accepted = alive.reshape(probes, shots).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean_blocks = (blocks * alive).reshape(probes, shots).sum(axis=1) / accepted / updates
-        mean_folds = (folds * alive).reshape(probes, shots).sum(axis=1) / accepted / updates
+
+    def mean(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            kept = (totals * alive).reshape(probes, shots).sum(axis=1)
+            return np.asarray(kept / accepted / updates)
+
+    unknown = np.full(probes, np.nan)
     return Samples(
         outcomes=outcomes,
         weights=weights,
         shots=shots,
         acceptance=accepted / shots,
-        attempts=mean_blocks if prepared.level else np.full(probes, np.nan),
-        folded=mean_folds,
+        attempts=mean(blocks) if repeats else unknown,
+        folded=unknown if folds is None else mean(folds),
         trace=Trace(np.stack([each[0] for each in trace]), np.stack([each[1] for each in trace])),
     )
 
 
 def _step(
-    prepared: PreparedNeuron,
     tracker: FieldTracker,
     neurons: int | NDArray[np.int64],
     alive: NDArray[np.bool_],
-    account: _Account,
+    account: Account,
     draw: Draw,
 ) -> None:
     """Updates one neuron of every live trajectory."""
@@ -207,28 +242,54 @@ def _step(
 
 
 def _sweep_at_once(
-    prepared: PreparedNeuron,
     tracker: FieldTracker,
     alive: NDArray[np.bool_],
-    account: _Account,
+    account: Account,
     draw: Draw,
 ) -> None:
     """Updates all neurons of every live trajectory from the same state."""
     fields = tracker.all_fields().copy()
-    live = np.flatnonzero(alive)
-    if not live.size:
-        return
-    num_neurons = fields.shape[1]
-    neurons = np.tile(np.arange(num_neurons), live.size)
-    new, accepted, used = draw(neurons, fields[live].reshape(-1), tracker.states[live].reshape(-1))
-    if used is not None:
-        used = used.reshape(live.size, num_neurons).sum(axis=1)
-    account.note(fields, live, used)
-    alive[live] = accepted.reshape(live.size, num_neurons).all(axis=1)
-    moved = tracker.states.copy()
-    moved[live] = new.reshape(live.size, num_neurons)
-    for neuron in range(num_neurons):
+    neurons = np.arange(fields.shape[1])
+    moved = update_together(neurons, fields, tracker.states, alive, account, draw)
+    for neuron in range(len(neurons)):
         tracker.assign(neuron, moved[:, neuron])
+
+
+def update_together(
+    neurons: NDArray[np.int64],
+    fields: NDArray[np.float64],
+    spins: NDArray[np.int8],
+    alive: NDArray[np.bool_],
+    account: Account,
+    draw: Draw,
+) -> NDArray[np.int8]:
+    """Updates several neurons of every live trajectory, none of which sees another's new spin.
+
+    Args:
+        neurons: which, (U,).
+        fields: their fields, (T, U).
+        spins: their old spins, (T, U).
+        alive: which trajectories count, (T,); those with a rejected update are taken out.
+        account: told of the updates.
+        draw: gives the new spins.
+
+    Returns:
+        The new spins, (T, U); the old ones where a trajectory no longer counts.
+    """
+    live = np.flatnonzero(alive)
+    moved = spins.copy()
+    if not live.size:
+        return moved
+    size = len(neurons)
+    new, accepted, used = draw(
+        np.tile(neurons, live.size), fields[live].reshape(-1), spins[live].reshape(-1)
+    )
+    if used is not None:
+        used = used.reshape(live.size, size).sum(axis=1)
+    account.note(fields, live, used)
+    alive[live] = accepted.reshape(live.size, size).all(axis=1)
+    moved[live] = new.reshape(live.size, size)
+    return moved
 
 
 def _energies(model: Model, tracker: FieldTracker, prepared: PreparedNeuron) -> NDArray[np.float64]:

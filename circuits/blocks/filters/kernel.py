@@ -89,6 +89,28 @@ class KernelFilter(MemoryFilter):
         chances = laws.distance_distribution(keys, rows)
         return np.asarray(np.einsum("pmd,pd->pm", chances, kept))
 
+    def log_scale(self, probes: Any, *, d_min: Any = None) -> NDArray[np.float64]:
+        """Logarithm of the kernel's value that is divided out, (P,): ``max K(d)``, ``d >= d_min``.
+
+        A pattern's kernel is ``exp(log_scale)`` times its acceptance, whatever was subtracted; so
+        memories with different least distances can be compared.  Up to a constant factor of the
+        kernel that depends on the number of known entries alone.
+
+        Args:
+            probes: as in :meth:`angles`.
+            d_min: as in :meth:`angles`.
+        """
+        rows = _hard_rows(probes)
+        least = _check_least(self.d_min if d_min is None else d_min, len(rows))
+        if isinstance(self.kernel, Exponential):
+            return np.asarray(-2.0 * self.kernel.beta * least, dtype=np.float64)
+        known = np.count_nonzero(rows, axis=1)
+        scales = []
+        for count, start in zip(known.tolist(), least.tolist(), strict=True):
+            table = self.table(rows.shape[1], count)
+            scales.append(math.log(table[start : count + 1].max() / table.max()))
+        return np.array(scales)
+
     def table(self, num_neurons: int, known: int | None = None) -> NDArray[np.float64]:
         """K(0), ..., K(n), not yet divided by its maximum.
 

@@ -1,0 +1,240 @@
+"""A recall as jobs: its pieces run here, in processes, or on a cluster, to the same answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.primitives import BaseSamplerV2
+from qiskit.providers import BackendV2
+from qiskit_aer.noise import NoiseModel
+
+from .common.jobs import open_client, run_jobs
+from .common.journal import Journal
+from .execution import Mitigation, make_runner
+from .methods import Method, Runner, Samples, Trace
+from .methods.base import Pieces, Progress
+from .methods.pieces import Piece, finish
+from .models import Model
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@dataclass(frozen=True)
+class RunnerRecipe:
+    """How to make a runner, as what travels to workers.
+
+    Attributes:
+        backend: as in :func:`~.execution.make_runner`.
+        sampler: likewise.
+        noise_model: likewise.
+        pass_manager: likewise.
+        mitigation: likewise.
+        token: tells runners of one recall from those of another, in a worker's memory.
+    """
+
+    backend: BackendV2 | None = None
+    sampler: BaseSamplerV2 | None = None
+    noise_model: NoiseModel | None = None
+    pass_manager: Any = None
+    mitigation: Mitigation | None = None
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def make(self) -> Runner:
+        """A runner."""
+        return make_runner(
+            backend=self.backend,
+            sampler=self.sampler,
+            noise_model=self.noise_model,
+            pass_manager=self.pass_manager,
+            mitigation=self.mitigation,
+        )
+
+    def kept(self) -> Runner:
+        """The runner of this process, made once: circuits are transpiled once and bound often."""
+        if self.token not in _RUNNERS:
+            _RUNNERS.clear()
+            _RUNNERS[self.token] = self.make()
+        return _RUNNERS[self.token]
+
+    def settings(self) -> dict[str, Any]:
+        """What the results depend on, for a journal."""
+        noise = None
+        if self.noise_model is not None:
+            noise = _digest(json.dumps(self.noise_model.to_dict(serializable=True), sort_keys=True))
+        runs = self.sampler if self.backend is None else self.backend
+        return {
+            "runs on": None if runs is None else repr(getattr(runs, "name", None) or type(runs)),
+            "noise_model": noise,
+            "mitigation": repr(self.mitigation),
+        }
+
+
+_RUNNERS: dict[str, Runner] = {}
+
+
+def run_piece(recipe: RunnerRecipe, piece: Piece) -> Samples:
+    """Runs one piece on this process's runner."""
+    runner = recipe.kept()
+    return weighed(piece.run(runner), runner)
+
+
+def weighed(samples: Samples, runner: Runner) -> Samples:
+    """Samples with what their mitigation has cost: fewer effective shots."""
+    overhead = float(getattr(runner, "overhead", 1.0))
+    if overhead == 1.0:
+        return samples
+    effective = samples.effective
+    if effective is None:
+        effective = samples.acceptance * samples.shots
+    return replace(samples, effective=effective / overhead)
+
+
+def run_pieces(
+    pieces: Pieces,
+    recipe: RunnerRecipe,
+    *,
+    workers: int = 1,
+    client: Client | str | None = None,
+    journal: Journal | None = None,
+    deadline: float | None = None,
+    progress: Progress | None = None,
+) -> Samples:
+    """Runs all pieces of a recall as jobs.
+
+    Args:
+        pieces: what :meth:`~.methods.base.Method.pieces` gave.
+        recipe: makes the runners.
+        workers: as in :func:`~.common.jobs.run_jobs`.
+        client: likewise.
+        journal: keeps what each piece gave; what it holds is not run again.
+        deadline: seconds a round of pieces may take; what has not answered by then is left out.
+        progress: is told of every piece.
+    """
+    rounds = 0
+    with open_client(workers, client) as opened:
+
+        def execute(todo: Sequence[Piece]) -> list[Samples | None]:
+            nonlocal rounds
+            rounds += 1
+            names = [f"{rounds}.{number}" for number in range(len(todo))]
+            answers: dict[str, Samples] = dict(
+                run_jobs(
+                    partial(run_piece, recipe),
+                    dict(zip(names, todo, strict=True)),
+                    client=opened,
+                    journal=journal,
+                    encode=encode_samples,
+                    decode=decode_samples,
+                    deadline=deadline,
+                    progress=progress,
+                )
+            )
+            return [answers.get(name) for name in names]
+
+        try:
+            return finish(pieces, execute)
+        finally:
+            _RUNNERS.pop(recipe.token, None)
+
+
+def recall_journal(
+    path: str | os.PathLike[str],
+    model: Model,
+    method: Method,
+    probes: NDArray[np.float64],
+    shots: int,
+    seed: Any,
+    recipe: RunnerRecipe,
+    law: bool,
+) -> Journal:
+    """The journal of a recall, told from others by all that its answer depends on.
+
+    Raises:
+        ValueError: the seed is no number, the method cannot be named in a file, or the file is no
+            journal of this recall.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise ValueError(
+            f"journal= needs seed= to be an integer, so that a resumed run goes on as it began; "
+            f"got {seed!r}."
+        )
+    if " at 0x" in repr(method):
+        raise ValueError(f"journal= needs a method that prints as what it is, got {method!r}.")
+    weights = getattr(model, "weights", None)
+    arrays = [each for each in (model.patterns, weights) if each is not None]
+    return Journal(
+        path,
+        "recall",
+        {
+            "model": repr(model),
+            "memory": _digest(*(np.ascontiguousarray(each).tobytes() for each in arrays)),
+            "method": repr(method),
+            "probes": _digest(np.ascontiguousarray(probes).tobytes()),
+            "shots": shots,
+            "seed": int(seed),
+            "law": law,
+            **recipe.settings(),
+        },
+    )
+
+
+def encode_samples(samples: Samples) -> dict[str, Any]:
+    """Samples as what JSON holds; states as strings of + and -."""
+    content: dict[str, Any] = {
+        "outcomes": [
+            ["".join("+" if spin > 0 else "-" for spin in state) for state in states]
+            for states in samples.outcomes
+        ],
+        "widths": [states.shape[1] for states in samples.outcomes],
+        "weights": [weights.tolist() for weights in samples.weights],
+        "shots": samples.shots,
+    }
+    for name in _COLUMNS:
+        column = getattr(samples, name)
+        content[name] = None if column is None else column.tolist()
+    if samples.trace is not None:
+        content["trace"] = [samples.trace.overlaps.tolist(), samples.trace.energies.tolist()]
+    return content
+
+
+def decode_samples(content: dict[str, Any]) -> Samples:
+    """What :func:`encode_samples` wrote."""
+    outcomes = tuple(
+        np.array(
+            [[1 if spin == "+" else -1 for spin in state] for state in states], dtype=np.int8
+        ).reshape(len(states), width)
+        for states, width in zip(content["outcomes"], content["widths"], strict=True)
+    )
+    columns: dict[str, Any] = {
+        name: None if content[name] is None else np.array(content[name], dtype=np.float64)
+        for name in _COLUMNS
+    }
+    trace = content.get("trace")
+    return Samples(
+        outcomes=outcomes,
+        weights=tuple(np.array(row, dtype=np.float64) for row in content["weights"]),
+        shots=content["shots"],
+        trace=None if trace is None else Trace(*(np.array(each) for each in trace)),
+        **columns,
+    )
+
+
+_COLUMNS = ("acceptance", "attempts", "folded", "log_scale", "effective")
+
+
+def _digest(*parts: bytes | str) -> str:
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(part.encode() if isinstance(part, str) else part)
+        whole.update(b"\0")
+    return whole.hexdigest()[:16]
