@@ -1,9 +1,9 @@
 """How well, and at what cost, do shards of a large memory recall pictures on gate-level circuits?
 
 Handwritten digits with a fifth of their pixels flipped: 8x8 on circuits of some 75 qubits, 40
-stored in shards of 8, beside the same memory in one piece; and 28x28 on circuits of some 800 qubits.  Aer
-runs them as matrix product states, which is exact, because a memory of M patterns has Schmidt rank
-M.  The law and the classical update stand beside each figure.
+stored in shards of 8, beside the same memory in one piece; and 28x28 on circuits of some 800
+qubits.  Aer runs them as matrix product states, which is exact, because a memory of M patterns has
+Schmidt rank M.  The law and the classical update stand beside each figure.
 """
 
 from __future__ import annotations

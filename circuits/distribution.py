@@ -85,7 +85,8 @@ _RUNNERS: dict[str, Runner] = {}
 def run_piece(recipe: RunnerRecipe, piece: Piece) -> Samples:
     """Runs one piece on this process's runner."""
     runner = recipe.kept()
-    return weighed(piece.run(runner), runner)
+    samples = weighed(piece.run(runner), runner)
+    return replace(samples, ran_on=runner.name)
 
 
 def weighed(samples: Samples, runner: Runner) -> Samples:
@@ -121,16 +122,17 @@ def run_pieces(
         progress: is told of every piece.
     """
     rounds = 0
+    names: list[str] = []
     with open_client(workers, client) as opened:
 
         def execute(todo: Sequence[Piece]) -> list[Samples | None]:
             nonlocal rounds
             rounds += 1
-            names = [f"{rounds}.{number}" for number in range(len(todo))]
+            keys = [f"{rounds}.{number}" for number in range(len(todo))]
             answers: dict[str, Samples] = dict(
                 run_jobs(
                     partial(run_piece, recipe),
-                    dict(zip(names, todo, strict=True)),
+                    dict(zip(keys, todo, strict=True)),
                     client=opened,
                     journal=journal,
                     encode=encode_samples,
@@ -139,10 +141,12 @@ def run_pieces(
                     progress=progress,
                 )
             )
-            return [answers.get(name) for name in names]
+            names.extend(each.ran_on for each in answers.values() if each.ran_on)
+            return [answers.get(key) for key in keys]
 
         try:
-            return finish(pieces, execute)
+            samples = finish(pieces, execute)
+            return replace(samples, ran_on=", ".join(sorted(set(names))) or None)
         finally:
             _RUNNERS.pop(recipe.token, None)
 
@@ -198,6 +202,7 @@ def encode_samples(samples: Samples) -> dict[str, Any]:
         "widths": [states.shape[1] for states in samples.outcomes],
         "weights": [weights.tolist() for weights in samples.weights],
         "shots": samples.shots,
+        "ran_on": samples.ran_on,
     }
     for name in _COLUMNS:
         column = getattr(samples, name)
@@ -224,6 +229,7 @@ def decode_samples(content: dict[str, Any]) -> Samples:
         outcomes=outcomes,
         weights=tuple(np.array(row, dtype=np.float64) for row in content["weights"]),
         shots=content["shots"],
+        ran_on=content["ran_on"],
         trace=None if trace is None else Trace(*(np.array(each) for each in trace)),
         **columns,
     )

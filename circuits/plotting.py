@@ -41,6 +41,8 @@ MOST_LINES = 10
 
 # Inches.
 MARGIN, PICTURE, BAR_HEIGHT, GAP, LINE = 0.15, 1.0, 0.55, 0.16, 0.13
+# Pictures with more pixels a side are drawn larger and without a grid.
+FINE = 20
 TRACE_HEIGHT = 2.5
 
 
@@ -366,8 +368,9 @@ def _cell(shape: tuple[int, int] | None, num_neurons: int) -> tuple[float, float
         return min(max(1.4, 0.07 * num_neurons), 3.0), BAR_HEIGHT
     rows, columns = shape
     # Pixels are square; the captions below need some width, and a column some end.
-    wide = PICTURE * max(1.0, min(columns / rows, 2.5))
-    return wide, min(wide * rows / columns, 2.5 * PICTURE)
+    size = PICTURE * (1.6 if max(shape) > FINE else 1.0)
+    wide = size * max(1.0, min(columns / rows, 2.5))
+    return wide, min(wide * rows / columns, 2.5 * size)
 
 
 def _draw_state(
@@ -394,11 +397,13 @@ def _draw_picture(axes: Axes, picture: NDArray[Any], wrong: NDArray[np.bool_]) -
     colours = LinearSegmentedColormap.from_list("ink", [PAPER, ERASED, INK])
     side = max(picture.shape)
     mesh = axes.pcolormesh(picture, cmap=colours, vmin=-1, vmax=1)
-    if side <= 32:
+    if side <= FINE:
         mesh.set(edgecolor="white", linewidth=min(0.6, 5.0 / side))
     for row, column in np.argwhere(wrong):
         frame = Rectangle((column + 0.1, row + 0.1), 0.8, 0.8, fill=False)
         frame.set(edgecolor=WRONG, linewidth=min(1.8, 11.0 / side))
+        if side > FINE:  # a frame would hide what it is about
+            frame.set(fill=True, facecolor=WRONG, edgecolor="none", alpha=0.6)
         axes.add_patch(frame)
     axes.set_aspect("equal")
     axes.invert_yaxis()

@@ -172,6 +172,8 @@ def recall(
             ran_on = "classical" if method.classical else runner.name
             if spread or isinstance(method, AtomizedMemory):
                 samples = spread_out(law=False)
+                if not method.classical:
+                    ran_on = samples.ran_on or ran_on
             else:
                 samples = weighed(method.run(model, probes, shots, runner, rng, advance), runner)
                 ran_on = "classical" if method.classical else runner.name

@@ -166,6 +166,7 @@ class Samples:
         effective: (P,) where the weights are no plain counts: the accepted shots that a plain
             sample would need for the same error of the most probable state.
         parts: what each submodule answered, where there are several.
+        ran_on: the name of what ran it, where the caller cannot know.
     """
 
     outcomes: tuple[NDArray[np.int8], ...]
@@ -178,6 +179,7 @@ class Samples:
     log_scale: NDArray[np.float64] | None = field(default=None)
     effective: NDArray[np.float64] | None = field(default=None)
     parts: Parts | None = field(default=None)
+    ran_on: str | None = field(default=None)
 
     @classmethod
     def from_laws(cls, laws: Sequence[Law]) -> Samples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ from .grid import (
 from .submodule import Submodule, SubmodulePiece
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AtomizedMemory(Method):
     """A filtered memory cut into many small submodules, recombined without approximation.
 
@@ -120,6 +120,15 @@ class AtomizedMemory(Method):
             raise ValueError("margin belongs to the test that detect= asks for; give both.")
         if self.faults is not None and not isinstance(self.faults, Faults):
             raise TypeError(f"faults must be Faults(...) or None, got {self.faults!r}.")
+
+    def __repr__(self) -> str:
+        """The method and what differs from the defaults."""
+        chosen = [
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in fields(self)
+            if each.name in ("method", "shards") or getattr(self, each.name) != each.default
+        ]
+        return f"AtomizedMemory({', '.join(chosen)})"
 
     # What a model makes of the choices.
 

@@ -114,8 +114,9 @@ class Submodule:
             template, self.patterns, self.filter, seen, least, shots, runner, rng
         )
 
-    def at_random(self, probes: int, shots: int, rng: np.random.Generator) -> Samples:
+    def at_random(self, rows: NDArray[np.float64], shots: int, rng: np.random.Generator) -> Samples:
         """What a submodule without memory answers: every measured bit is a fair coin."""
+        probes = len(rows)
         width = self.answers().shape[1]
         flags = self.filter.steps(self.patterns.shape[1])
         bits = rng.integers(0, 2, size=(probes * shots, width), dtype=np.uint8)
@@ -129,7 +130,7 @@ class Submodule:
             acceptance=accepted.reshape(probes, shots).mean(axis=1),
             attempts=unknown,
             folded=unknown,
-            log_scale=np.zeros(probes),
+            log_scale=self.kept(rows)[1],
         )
 
 
@@ -157,7 +158,7 @@ class SubmodulePiece:
         """Runs it; the answer is the same wherever that is."""
         rng = np.random.default_rng(self.seed)
         if self.broken:
-            return self.submodule.at_random(len(self.rows), self.shots, rng)
+            return self.submodule.at_random(self.rows, self.shots, rng)
         if self.law:
             return self.submodule.draw(self.rows, self.shots, rng)
         return self.submodule.run(self.rows, self.shots, runner, rng)
