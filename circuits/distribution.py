@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -60,11 +61,11 @@ class RunnerRecipe:
         )
 
     def kept(self) -> Runner:
-        """The runner of this process, made once: circuits are transpiled once and bound often."""
-        if self.token not in _RUNNERS:
-            _RUNNERS.clear()
-            _RUNNERS[self.token] = self.make()
-        return _RUNNERS[self.token]
+        """The runner of this thread, made once: circuits are transpiled once and bound often."""
+        if getattr(_KEPT, "token", None) != self.token:
+            _KEPT.runner, _KEPT.token = self.make(), self.token
+        runner: Runner = _KEPT.runner
+        return runner
 
     def settings(self) -> dict[str, Any]:
         """What the results depend on, for a journal."""
@@ -79,11 +80,11 @@ class RunnerRecipe:
         }
 
 
-_RUNNERS: dict[str, Runner] = {}
+_KEPT = threading.local()
 
 
 def run_piece(recipe: RunnerRecipe, piece: Piece) -> Samples:
-    """Runs one piece on this process's runner."""
+    """Runs one piece on this thread's runner."""
     runner = recipe.kept()
     samples = weighed(piece.run(runner), runner)
     return replace(samples, ran_on=runner.name)
@@ -149,7 +150,7 @@ def run_pieces(
             samples = finish(pieces, execute)
             return replace(samples, ran_on=", ".join(sorted(set(names))) or None)
         finally:
-            _RUNNERS.pop(recipe.token, None)
+            vars(_KEPT).clear()
 
 
 def recall_journal(

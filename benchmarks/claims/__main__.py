@@ -25,12 +25,17 @@ def claims(
         bool, typer.Option("--fresh", help="Measure again what the CSV holds for this code.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 7,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of this machine.")] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Address of a dask scheduler whose workers can import this folder."),
+    ] = None,
     names: Annotated[bool, typer.Option("--list", help="List the claims and stop.")] = False,
 ) -> None:
     """Measures claims, prints expected against measured, and keeps the outcomes in a CSV.
 
-    Outcomes of the same code, seed and versions are not measured again. The exit status is 1 where
-    a claim fails and 2 where the request is wrong.
+    Outcomes of the same code, seed and versions are not measured again, and do not depend on the
+    number of workers. The exit status is 1 where a claim fails and 2 where the request is wrong.
     """
     try:
         chosen = REGISTRY.select(only or [], quick=quick)
@@ -39,10 +44,12 @@ def claims(
                 typer.echo(f"{each.id}  {each.statement}")
             return
         store = Store(csv)
+        outcomes = run.measure(
+            chosen, store, seed=seed, fresh=fresh, workers=workers, scheduler=scheduler
+        )
     except (ValueError, OSError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from error
-    outcomes = run.measure(chosen, store, seed=seed, fresh=fresh)
     console = wide_console()
     console.print(run.table(chosen, outcomes))
     failed = [outcome.id for outcome in outcomes if not run.succeeded([outcome])]

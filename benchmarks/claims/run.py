@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from qhopfield.circuits.common.jobs import JobKilled, open_client, run_jobs
 
 from .record import DIFFERS, FAILED, HOLDS, Claim, Measured
 from .store import Outcome, Store
@@ -15,43 +19,88 @@ from .store import Outcome, Store
 _COLOURS = {HOLDS: "green", DIFFERS: "red", FAILED: "red"}
 
 
-def measure(claims: Sequence[Claim], store: Store, *, seed: int, fresh: bool) -> list[Outcome]:
-    """Measures claims one after the other; each outcome is stored as soon as it is there.
+def measure(
+    claims: Sequence[Claim],
+    store: Store,
+    *,
+    seed: int,
+    fresh: bool,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> list[Outcome]:
+    """Measures claims; each outcome is stored as soon as it is there.
 
     Args:
         claims: what to measure.
         store: keeps the outcomes; a claim that it holds for the same code is not measured again.
         seed: of everything random.
         fresh: measures those too.
+        workers: processes; the outcomes do not depend on them.
+        scheduler: address of a dask scheduler, in place of ``workers``.
 
     Returns:
-        An outcome a claim. An error in a measurement becomes an outcome that is not stored.
+        An outcome a claim, in their order. An error in a measurement becomes an outcome that is
+        not stored.
     """
     console = Console(stderr=True)
-    outcomes = []
-    for number, each in enumerate(claims, start=1):
+    outcomes: dict[str, Outcome] = {}
+    for each in claims:
         known = None if fresh else store.stored(each, seed)
         if known is not None:
-            outcomes.append(known)
-            continue
-        start = time.perf_counter()
-        with console.status(f"{number} of {len(claims)}: {each.id}"):
+            outcomes[each.id] = known
+    todo = {each.id: each for each in claims if each.id not in outcomes}
+    alone = workers == 1 and scheduler is None
+    with console.status("") as status:
+        results = _results(todo, seed, workers, scheduler)
+        for number in range(1, len(todo) + 1):
+            at = list(todo)[number - 1] if alone else f"on {scheduler or f'{workers} processes'}"
+            status.update(f"{number} of {len(todo)}: {at}")
+            each, (measured, broken, taken) = next(results)
+            verdict = FAILED if broken else each.verdict(measured.value)
+            outcome = _outcome(each, measured, verdict, taken, seed, store)
+            if verdict != FAILED:
+                store.save(outcome)
+            outcomes[each.id] = outcome
+            console.print(
+                f"{number} of {len(todo)}: {each.id}: {verdict} ({outcome.seconds:.1f} s)",
+                highlight=False,
+            )
+    store.arrange([each.id for each in claims])
+    return [outcomes[each.id] for each in claims]
+
+
+Answer = tuple[Measured, bool, float]
+"""What was measured, whether that failed, and seconds."""
+
+
+def _results(
+    claims: Mapping[str, Claim], seed: int, workers: int, scheduler: str | None
+) -> Iterator[tuple[Claim, Answer]]:
+    """Measures claims as jobs; those that break their workers are told like any other error."""
+    todo = dict(claims)
+    with open_client(min(workers, max(1, len(todo))), scheduler) as client:
+        while todo:
             try:
-                measured = each.measure(seed)
-                verdict = each.verdict(measured.value)
-            except Exception as error:  # one broken claim must not hide the others
-                nan = float("nan")
-                measured = Measured(nan, nan, nan, f"{type(error).__name__}: {error}")
-                verdict = FAILED
-        outcome = _outcome(each, measured, verdict, time.perf_counter() - start, seed, store)
-        if verdict != FAILED:
-            store.save(outcome)
-        outcomes.append(outcome)
-        console.print(
-            f"{number} of {len(claims)}: {each.id}: {verdict} ({outcome.seconds:.1f} s)",
-            highlight=False,
-        )
-    return outcomes
+                with closing(run_jobs(partial(_answer, seed), todo, client=client)) as answers:
+                    for name, answer in answers:
+                        yield todo.pop(name), answer
+            except JobKilled as error:
+                yield todo.pop(error.key), (_nothing(error), True, 0.0)
+
+
+def _answer(seed: int, claim: Claim) -> Answer:
+    """Measures one claim; its error must not hide the others."""
+    start = time.perf_counter()
+    try:
+        measured, broken = claim.measure(seed), False
+    except Exception as error:
+        measured, broken = _nothing(error), True
+    return measured, broken, time.perf_counter() - start
+
+
+def _nothing(error: Exception) -> Measured:
+    nan = float("nan")
+    return Measured(nan, nan, nan, f"{type(error).__name__}: {error}")
 
 
 def _outcome(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -99,3 +100,13 @@ class Store:
         row["found"] = "" if outcome.found is None else outcome.found
         self._rows[outcome.id] = {**row, **self._environment}
         write_csv(self.path, list(self._rows.values()), self._columns)
+
+    def arrange(self, ids: Sequence[str]) -> None:
+        """Brings the rows of some claims into an order, in the places that these rows have."""
+        there = [each for each in ids if each in self._rows]
+        places = iter(there)
+        named = set(there)
+        order = [next(places) if each in named else each for each in self._rows]
+        if order != list(self._rows):
+            self._rows = {each: self._rows[each] for each in order}
+            write_csv(self.path, list(self._rows.values()), self._columns)

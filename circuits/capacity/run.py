@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import pickle
 import types
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from ..common.checks import check_count, check_real
+from ..common.jobs import check_client, run_jobs
+from ..common.journal import Journal
 from ..common.progress import progress_bar
 from ..common.statistics import wilson_interval
 from ..execution import make_runner
@@ -28,8 +28,12 @@ from ..result import RecallResult
 from .result import CLASSICAL, CapacityCell, CapacityResult, CapacitySettings, differences, merged
 from .spec import MakeModel
 
-# Libraries that start a thread a core read these when they are loaded.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+if TYPE_CHECKING:
+    from distributed import Client
+
+# Trials of a cell are measured in at most so many pieces. How many does not depend on the workers,
+# so that a run that was killed goes on with any number of them.
+_PIECES = 16
 
 
 def capacity(
@@ -48,6 +52,7 @@ def capacity(
     exact: bool = False,
     seed: int = 0,
     workers: int = 1,
+    client: Client | str | None = None,
     csv: str | os.PathLike[str] | None = None,
     resume: bool = True,
     progress: bool = False,
@@ -81,17 +86,23 @@ def capacity(
         seed: an integer.
         workers: processes; more than one need a ``make_model`` and a ``method`` that can be
             pickled, and a script that guards its start by ``if __name__ == "__main__":``.
-        csv: file that is rewritten, whole, whenever a cell is done.
-        resume: keeps the cells that the file already has; False starts it anew.
+        client: a ``distributed.Client`` or the address of a dask scheduler, in place of
+            ``workers``; see :func:`~qhopfield.circuits.common.jobs.run_jobs`.
+        csv: file that is rewritten, whole, whenever a cell is done. What is measured of the others
+            stands in a journal beside it, ``NAME.journal``, until all are done.
+        resume: keeps the cells and pieces of cells that the files already have; False starts anew.
         progress: whether to draw a progress bar on standard error.
 
     Returns:
         Bit, message and set error rates with intervals, cell by cell.
 
     Raises:
+        BlockingIOError: another process writes the same file.
+        ConnectionError: no scheduler answers at the address, or it is lost.
+        RuntimeError: the workers are lost, see :func:`~qhopfield.circuits.common.jobs.run_jobs`.
         TypeError: an argument has a wrong type, or the method cannot run the model.
-        ValueError: an argument is out of range or does not fit the others, or the file holds
-            something else or other settings.
+        ValueError: an argument is out of range or does not fit the others, cannot be sent to a
+            worker, or the file holds something else or other settings.
 
     Source: the names of the error rates follow Meinhardt, Neumann and Phillipson 2020, LNCS 12142,
     606; their definitions are those of :class:`CapacityCell`.
@@ -106,20 +117,29 @@ def capacity(
     settings = _settings(
         make_model, method, num_neurons, trials, probes, update, readout, shots, exact, seed
     )
-    check_count(workers, "workers", minimum=1)
+    check_client(workers, client)
     target = None if csv is None else Path(csv)
     kept = _kept(target, settings, resume)
     wanted = [cell for cell in cells if cell not in {each.key for each in kept}]
     task = Task(make_model, method, settings)
-    if workers > 1:
+    if workers > 1 or client is not None:
         _check_picklable(task)
+    run = partial(_run, task, wanted, workers, client)
     done: dict[tuple[int, int], CapacityCell] = {}
-    with progress_bar("capacity", progress) as advance:
-        for cell in _run(task, wanted, workers, advance):
+    with (
+        progress_bar("capacity", progress) as advance,
+        _journal(target, settings, bool(wanted), resume) as journal,
+        closing(run(journal, advance)) as found,
+    ):
+        for cell in found:
             done[cell.key] = cell
             if target is not None:
                 merged(settings, kept, done.values()).to_csv(target)
-    everything = {cell.key: cell for cell in (*kept, *done.values())}
+        everything = {cell.key: cell for cell in (*kept, *done.values())}
+        # Pieces of cells that this run did not ask for may be all that is left of another.
+        spent = journal is not None and all(_cell_of(name) in everything for name in journal)
+    if journal is not None and spent:
+        journal.path.unlink()
     return CapacityResult(settings, tuple(everything[key] for key in cells))
 
 
@@ -208,8 +228,13 @@ def _row(
     return np.array([len(bits), bits.sum(), messages.sum(), one_fails, rejected, acceptance])
 
 
-def run_trials(task: Task, key: tuple[int, int], first: int, last: int) -> NDArray[np.float64]:
-    """The trials from ``first`` up to ``last`` of one cell, (last - first, 6)."""
+Piece = tuple[tuple[int, int], int, int]
+"""A cell, its first trial and the one after its last."""
+
+
+def run_trials(task: Task, piece: Piece) -> NDArray[np.float64]:
+    """The trials of a piece, one row each, (last - first, 6)."""
+    key, first, last = piece
     return np.array([task.trial(key, number) for number in range(first, last)])
 
 
@@ -265,61 +290,44 @@ def _run(
     task: Task,
     keys: Sequence[tuple[int, int]],
     workers: int,
+    client: Client | str | None,
+    journal: Journal | None,
     advance: Callable[[int, int], None] | None,
-) -> Iterator[CapacityCell]:
+) -> Generator[CapacityCell, None, None]:
     """Gives each cell when it is done."""
-    trials, neurons = task.settings.trials, task.settings.num_neurons
-    total, made = trials * len(keys), 0
-    if not keys:
-        return
-    if workers == 1:
-        for key in keys:
-            rows = []
-            for number in range(trials):
-                rows.append(task.trial(key, number))
-                made += 1
-                if advance is not None:
-                    advance(made, total)
-            yield summary(key, np.array(rows), neurons)
-        return
-    # Several pieces a worker, so that none waits long for the last one of a cell.
-    piece = max(1, -(-trials // (4 * workers)))
-    starts = range(0, trials, piece)
-    with _one_thread(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {
-            pool.submit(run_trials, task, key, first, min(first + piece, trials)): (key, first)
-            for key in keys
-            for first in starts
-        }
-        parts: dict[tuple[int, int], dict[int, NDArray[np.float64]]] = {key: {} for key in keys}
-        try:
-            for future in as_completed(futures):
-                key, first = futures[future]
-                parts[key][first] = future.result()
-                made += len(parts[key][first])
-                if advance is not None:
-                    advance(made, total)
-                if len(parts[key]) == len(starts):
-                    pieces = parts.pop(key)
-                    whole = np.concatenate([pieces[each] for each in starts])
-                    yield summary(key, whole, neurons)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Has processes that start meanwhile use one thread each: there is a process a core."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    trials = task.settings.trials
+    size = -(-trials // _PIECES)
+    starts = range(0, trials, size)
+    pieces: dict[str, Piece] = {
+        f"{key[0]},{key[1]},{first}": (key, first, min(first + size, trials))
+        for key in keys
+        for first in starts
+    }
+    parts: dict[tuple[int, int], dict[int, NDArray[np.float64]]] = {key: {} for key in keys}
+    made = 0
+    measured = run_jobs(
+        partial(run_trials, task),
+        pieces,
+        workers=workers,
+        client=client,
+        journal=journal,
+        encode=np.ndarray.tolist,
+        decode=np.array,
+    )
+    with closing(measured):
+        for name, rows in measured:
+            key, first, _ = pieces[name]
+            parts[key][first] = rows
+            made += len(rows)
+            if advance is not None:
+                advance(made, trials * len(keys))
+            if len(parts[key]) == len(starts):
+                whole = parts.pop(key)
+                yield summary(
+                    key,
+                    np.concatenate([whole[each] for each in starts]),
+                    task.settings.num_neurons,
+                )
 
 
 # Checks.
@@ -454,11 +462,31 @@ def _kept(target: Path | None, settings: CapacitySettings, resume: bool) -> list
 
 
 def _check_picklable(task: Task) -> None:
+    import cloudpickle
+
     for name in ("make_model", "method"):
         try:
-            pickle.dumps(getattr(task, name))
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            cloudpickle.dumps(getattr(task, name))
+        except Exception as error:  # what refuses to be pickled raises anything
             raise ValueError(
-                f"workers > 1 need a {name} that can be sent to another process, such as "
+                f"workers= and client= need a {name} that can be sent to another process, such as "
                 f"ModelSpec('hopfield'): {error}. Use workers=1 or a function of a module."
             ) from error
+
+
+def _journal(
+    target: Path | None, settings: CapacitySettings, needed: bool, resume: bool
+) -> AbstractContextManager[Journal | None]:
+    """The journal beside a table: the pieces of cells that are not done."""
+    if target is None:
+        return nullcontext()
+    path = target.with_name(f"{target.name}.journal")
+    if not needed and not path.exists():
+        return nullcontext()
+    return Journal(path, "capacity", asdict(settings), anew=not resume)
+
+
+def _cell_of(name: str) -> tuple[int, int]:
+    """The cell of a piece, from its key."""
+    patterns, flips, _ = name.split(",")
+    return int(patterns), int(flips)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +20,7 @@ from qhopfield.circuits.capacity import (
     run,
 )
 from qhopfield.circuits.capacity.run import Task, summary
+from qhopfield.circuits.common.jobs import open_client
 from qhopfield.circuits.methods import Method, Samples
 from qhopfield.circuits.models import (
     DenseAssociativeMemory,
@@ -45,6 +44,16 @@ def nothing(patterns):
 
 def wrong_size(patterns):
     return Hopfield.store(patterns[:, :-1])
+
+
+class Fixed:
+    """Stays in its process."""
+
+    def __call__(self, patterns):
+        return Hopfield.store(patterns)
+
+    def __reduce__(self):
+        raise ValueError("stays here")
 
 
 class Scripted(Method):
@@ -283,35 +292,43 @@ def test_intervals_hold_the_truth():
 
 def test_rows_do_not_depend_on_workers_or_company(tmp_path):
     alone = capacity(HEBB, csv=tmp_path / "one.csv", **SMALL)
-    pooled = capacity(HEBB, csv=tmp_path / "two.csv", workers=2, **SMALL)
-    assert alone.cells == pooled.cells
+    with open_client(workers=2) as client:
+        pooled = capacity(HEBB, csv=tmp_path / "two.csv", client=client, **SMALL)
+        written = capacity(lambda patterns: Hopfield.store(patterns), client=client, **SMALL)
+        with pytest.raises(TypeError, match="a memory of 10 neurons"):
+            capacity(lambda patterns: Hopfield.store(patterns[:, :-1]), client=client, **SMALL)
+    assert alone.cells == pooled.cells == written.cells
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2  # the journals are gone
     backwards = capacity(HEBB, **{**SMALL, "patterns": [5], "corruptions": [2, 0]})
     assert backwards.cells == tuple(cell for cell in alone.cells if cell.patterns == 5)
     assert capacity(HEBB, **{**SMALL, "seed": 5}).cells != alone.cells
 
 
-def test_workers_start_with_one_thread_and_the_environment_is_put_back(monkeypatch):
+def test_workers_and_client_are_handed_on(monkeypatch):
     seen = []
+    original = run.run_jobs
 
-    class Pool(ThreadPoolExecutor):
-        def __init__(self, workers, mp_context):
-            assert mp_context.get_start_method() == "spawn"
-            super().__init__(workers)
+    def noted(function, jobs, *, workers, client, **options):
+        seen.append((workers, client, list(jobs.values())))
+        return original(function, jobs, **options)
 
-        def submit(self, *arguments):  # where processes are started
-            seen.append((os.environ.get("OMP_NUM_THREADS"), os.environ.get("MKL_NUM_THREADS")))
-            return super().submit(*arguments)
+    monkeypatch.setattr(run, "run_jobs", noted)
+    results = [
+        capacity(HEBB, **options, **SMALL)
+        for options in ({}, {"workers": 2}, {"client": "tcp://somewhere:1"})
+    ]
+    assert [each[:2] for each in seen] == [(1, None), (2, None), (1, "tcp://somewhere:1")]
+    assert seen[0][2] == seen[1][2] == seen[2][2]  # the pieces do not depend on them
+    assert results[0].cells == results[1].cells == results[2].cells
 
-    monkeypatch.setattr(run, "ProcessPoolExecutor", Pool)
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    capacity(HEBB, workers=2, **SMALL)
-    assert set(seen) == {("1", "1")}
-    assert os.environ["OMP_NUM_THREADS"] == "7" and "MKL_NUM_THREADS" not in os.environ
-    with pytest.raises(TypeError, match="a memory of 10 neurons"):
-        capacity(wrong_size, workers=2, **SMALL)
-    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+@pytest.mark.parametrize("trials", [1, 15, 16, 17, 100])
+def test_pieces_cover_the_trials_once(monkeypatch, trials):
+    made = []
+    monkeypatch.setattr(Task, "trial", lambda self, key, number: made.append(number) or np.ones(6))
+    capacity(HEBB, num_neurons=6, patterns=[2], trials=trials, seed=1)
+    assert made == list(range(trials))
 
 
 def test_methods_meet_the_same_patterns():
@@ -345,6 +362,52 @@ def test_a_file_is_resumed(tmp_path, monkeypatch):
     assert not made and len(narrower) == 2 and part.read_bytes() == full.read_bytes()
     assert capacity(HEBB, csv=part, resume=False, **SMALL).cells == expected.cells
     assert set(made) == {(2, 0), (2, 2), (5, 0), (5, 2)}
+
+
+def test_a_journal_keeps_the_pieces_of_a_cell(tmp_path, monkeypatch):
+    path, journal = tmp_path / "cells.csv", tmp_path / "cells.csv.journal"
+    expected = capacity(HEBB, **SMALL)
+    made = []
+    original = Task.trial
+
+    def stopping(self, key, number):
+        if key == (5, 0) and number == 4:
+            raise KeyboardInterrupt
+        made.append((key, number))
+        return original(self, key, number)
+
+    monkeypatch.setattr(Task, "trial", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        capacity(HEBB, csv=path, **SMALL)
+    assert {cell.key for cell in CapacityResult.load_csv(path).cells} == {(2, 0), (2, 2)}
+    monkeypatch.setattr(
+        Task, "trial", lambda self, *trial: made.append(trial) or original(self, *trial)
+    )
+    # Another selection of cells leaves what it has no use for.
+    assert len(capacity(HEBB, csv=path, **{**SMALL, "patterns": [2]})) == 2
+    assert journal.exists() and len(made) == 2 * 9 + 4
+    with pytest.raises(ValueError, match=r"other settings: (.*; )?trials is 9 instead of 10"):
+        capacity(HEBB, csv=tmp_path / "cells.csv", **{**SMALL, "trials": 10})
+    assert capacity(HEBB, csv=path, **SMALL).cells == expected.cells
+    assert len(made) == len(set(made)) == 4 * 9 and not journal.exists()
+
+
+def test_a_journal_of_other_settings_is_refused_or_begun_anew(tmp_path, monkeypatch):
+    path = tmp_path / "cells.csv"
+
+    def stop(self, key, number):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Task, "trial", stop)
+        with pytest.raises(KeyboardInterrupt):
+            capacity(HEBB, csv=path, **SMALL)
+    assert not path.exists() and path.with_name("cells.csv.journal").exists()
+    with pytest.raises(ValueError, match=r"cells\.csv\.journal .*seed is 4 instead of 5"):
+        capacity(HEBB, csv=path, **{**SMALL, "seed": 5})
+    anew = capacity(HEBB, csv=path, resume=False, **{**SMALL, "seed": 5})
+    assert anew.cells == capacity(HEBB, **{**SMALL, "seed": 5}).cells
+    assert [each.name for each in tmp_path.iterdir()] == ["cells.csv"]
 
 
 def test_cells_done_before_an_error_are_kept(tmp_path):
@@ -543,7 +606,9 @@ def test_bad_specs(arguments, error, message):
         ({"seed": None}, TypeError, "seed must be an integer"),
         ({"seed": -1}, ValueError, "seed must be >= 0"),
         ({"workers": 0}, ValueError, "workers must be >= 1"),
-        ({"workers": 2, "make_model": lambda p: None}, ValueError, "another process"),
+        ({"workers": 2, "make_model": Fixed()}, ValueError, "make_model that can be sent to"),
+        ({"workers": 2, "client": "tcp://a:1"}, ValueError, "Give either workers="),
+        ({"client": 3}, TypeError, "client must be a distributed.Client or the address"),
         ({"resume": 1}, TypeError, "resume must be True or False"),
         ({"csv": "there/is/none.csv"}, FileNotFoundError, "does not exist"),
         ({"csv": "."}, IsADirectoryError, "is a folder"),

@@ -73,7 +73,11 @@ def capacity(
     shots: Annotated[int, typer.Option(help="All but classical: shots a probe.")] = 1024,
     exact: Annotated[bool, typer.Option(help="Take the method's law, run no circuit.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes of this machine.")] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, to run on."),
+    ] = None,
     csv: Annotated[
         Path | None, typer.Option(help="Table, written point by point and resumed.")
     ] = None,
@@ -103,6 +107,7 @@ def capacity(
         exact=exact,
         seed=seed,
         workers=workers,
+        client=scheduler,
         csv=csv,
         resume=resume,
         progress=True,

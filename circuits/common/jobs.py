@@ -1,0 +1,539 @@
+"""Jobs: the one way in which work is spread over processes and machines, by dask.distributed.
+
+A job is what one call of a function needs, its seed included, so that its result does not depend
+on where or when it runs. Shards of a recall, trials of a capacity run and claims are all jobs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import os
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+import psutil
+
+from .checks import check_count, check_real
+from .journal import Journal
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, LocalCluster
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+# Seconds until a scheduler must have answered.
+CONNECT_SECONDS = 10.0
+# Seconds for which a run goes on waiting while its cluster has no worker: a queue of batch jobs may
+# take that long to start one, and a killed worker of this machine is back in two.
+WORKERS_SECONDS = 300.0
+# Workers that may die under a job before it is given up. Dask's own is 3; a long run on a machine
+# that is short of memory loses more, and a job that always kills its worker is still found.
+ALLOWED_FAILURES = 5
+# Every so many seconds a waiting run looks whether its cluster is still there.
+_TICK = 1.0
+# Jobs handed to the scheduler at a time, a thread of the cluster. What waits at a worker behind a
+# job that hangs would be late with it, and what waits there when it dies is charged with its death.
+_AHEAD = 1
+# What is larger than this is sent as a task of its own: once to the scheduler, not with every job.
+_LARGE = 1 << 20
+# Libraries that start a thread a core read these when they are loaded; there is a process a core.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# What dask's nannies set besides what their configuration names.
+_NANNYS = ("PYTHONHASHSEED", "__DASK_PARENT_PID")
+# Clients of clusters that were started here.
+_LOCAL: WeakSet[Client] = WeakSet()
+_START_ONE = (
+    "Start one with 'dask scheduler' and workers with 'dask worker ADDRESS', give the address that "
+    "the scheduler prints, or leave client= out and use workers= for the cores of this machine."
+)
+
+
+class JobKilled(RuntimeError):
+    """A job was given up, because every worker that it was given to died.
+
+    Attributes:
+        key: of the job.
+    """
+
+    def __init__(self, key: str, workers: int) -> None:
+        super().__init__(
+            f"Job {key!r} was given up: {workers} workers died that had it. It may need more "
+            "memory than they have, or crash the interpreter; run it alone with workers=1 to see."
+        )
+        self.key = key
+
+
+def run_jobs(
+    function: Callable[[Job], Result],
+    jobs: Mapping[str, Job],
+    *,
+    workers: int = 1,
+    client: Client | str | None = None,
+    journal: Journal | None = None,
+    encode: Callable[[Result], Any] | None = None,
+    decode: Callable[[Any], Result] | None = None,
+    deadline: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Generator[tuple[str, Result], None, None]:
+    """Calls a function for every job, here, in processes of this machine or on a cluster.
+
+    A worker that dies is replaced or done without, and its jobs are done again by others; every
+    result is given once. Dask pickles functions and jobs for its workers, which must be trusted
+    machines with the same packages; what is stored is never a pickle.
+
+    Args:
+        function: from a job to its result, a function of a module that the workers can import.
+            What all jobs share is best bound to it, ``functools.partial(function, shared)``: it is
+            pickled once, and where it is large it is sent once.
+        jobs: by key; a job that draws random numbers carries its seed.
+        workers: processes, one thread each, that are started for this run; 1 runs the jobs here. A
+            script that asks for more must guard its start by ``if __name__ == "__main__":``.
+        client: a ``distributed.Client``, or the address of a scheduler, ``"tcp://host:8786"``, to
+            run the jobs on; in place of ``workers``.
+        journal: keeps each result as soon as it is there; what it holds is not run again.
+        encode: from a result to what JSON holds, for the journal; None takes results as they are.
+        decode: from that to a result again.
+        deadline: seconds, > 0, after which jobs that are not done are cancelled and left out; None
+            waits for all. Processes that are started for the run are started before it counts. A
+            job that runs here is not cut short, and one on a worker of a cluster runs to its end
+            there, unheard.
+        progress: is told how many jobs are done, of how many.
+
+    Returns:
+        A generator of pairs of key and result, those of the journal first and the others as they
+        are done. Closed early, as ``contextlib.closing`` does, it cancels what is not done and ends
+        the processes that it started.
+
+    Raises:
+        TypeError: an argument has a wrong type, or what is sent to a worker cannot be pickled.
+        ValueError: ``workers`` or ``deadline`` is out of range, both ``workers`` and ``client`` are
+            given, or the client is closed.
+        ConnectionError: no scheduler answers at the address within 10 s, or it is lost.
+        JobKilled: every worker that was given the job died (6 of this machine; a cluster's own
+            scheduler knows its number).
+        RuntimeError: the cluster has had no worker for 300 s (dask's setting
+            ``qhopfield.workers-timeout``, such as ``"1h"``), or no worker could be started. The
+            errors that a job raises are raised as they are.
+
+    >>> dict(run_jobs(abs, {"one": -1, "two": -2}))
+    {'one': 1, 'two': 2}
+    """
+    if not callable(function):
+        raise TypeError(f"function must be a function of one job, got {function!r}.")
+    if not isinstance(jobs, Mapping) or not all(isinstance(key, str) for key in jobs):
+        raise TypeError(f"jobs must be a mapping of text keys to jobs, got {type(jobs).__name__}.")
+    if journal is not None and not isinstance(journal, Journal):
+        raise TypeError(f"journal must be a Journal or None, got {journal!r}.")
+    check_client(workers, client)
+    if deadline is not None:
+        check_real(deadline, "deadline", minimum=0.0, exclusive=True)
+    return _run(function, dict(jobs), workers, client, journal, encode, decode, deadline, progress)
+
+
+def check_client(workers: Any, client: Any) -> None:
+    """Checks where jobs are to run, see :func:`run_jobs`, without connecting to it.
+
+    Raises:
+        TypeError: ``workers`` is no integer, or ``client`` neither a client nor an address.
+        ValueError: ``workers`` is out of range or given beside ``client``, the client is closed, or
+            it is an asynchronous one.
+    """
+    check_count(workers, "workers", minimum=1)
+    if client is None:
+        return
+    if workers > 1:
+        raise ValueError(
+            f"Give either workers= (processes of this machine) or client= (a cluster), not both; "
+            f"got workers={workers} and client={client!r}."
+        )
+    if isinstance(client, str):
+        if not client.strip():
+            raise ValueError(f"client must be the address of a scheduler, got {client!r}.")
+        return
+    from distributed import Client
+
+    if not isinstance(client, Client):
+        raise TypeError(
+            "client must be a distributed.Client or the address of a scheduler such as "
+            f"'tcp://host:8786', got {type(client).__name__}; a cluster gives one by "
+            "cluster.get_client()."
+        )
+    if client.asynchronous:
+        raise ValueError("client must be a blocking one, got Client(asynchronous=True).")
+    if client.status != "running":
+        raise ValueError(
+            f"client must be connected, got one that is {client.status}. Make a new one, "
+            f"distributed.Client(address). {_START_ONE}"
+        )
+
+
+@contextmanager
+def open_client(workers: int = 1, client: Client | str | None = None) -> Iterator[Client | None]:
+    """Gives the client of a cluster for several runs of jobs, so that it is started once.
+
+    Args:
+        workers: processes of this machine; 1 gives None, which runs jobs here.
+        client: a client, which is passed on and left open, or the address of a scheduler.
+
+    Raises:
+        TypeError: an argument has a wrong type.
+        ValueError: an argument is out of range, both are given, or the client is closed.
+        ConnectionError: no scheduler answers at the address.
+        RuntimeError: no worker could be started.
+    """
+    check_client(workers, client)
+    if client is None and workers == 1:
+        yield None
+    elif client is None:
+        with _local_client(workers) as local:
+            yield local
+    elif isinstance(client, str):
+        with _connected(client) as connected:
+            yield connected
+    else:
+        yield client
+
+
+# Where jobs run.
+
+
+def _run(
+    function: Callable[[Job], Result],
+    jobs: dict[str, Job],
+    workers: int,
+    client: Client | str | None,
+    journal: Journal | None,
+    encode: Callable[[Result], Any] | None,
+    decode: Callable[[Any], Result] | None,
+    deadline: float | None,
+    progress: Callable[[int, int], None] | None,
+) -> Generator[tuple[str, Result], None, None]:
+    total, done = len(jobs), 0
+    for key in [each for each in jobs if journal is not None and each in journal]:
+        assert journal is not None
+        kept = journal.get(key)
+        del jobs[key]
+        done += 1
+        if progress is not None:
+            progress(done, total)
+        yield key, kept if decode is None else decode(kept)
+    if not jobs:
+        return
+    with open_client(min(workers, len(jobs)), client) as opened:
+        end = math.inf if deadline is None else time.monotonic() + deadline
+        results = (
+            _here(function, jobs, end) if opened is None else _there(function, jobs, opened, end)
+        )
+        try:
+            for key, result in results:
+                if journal is not None:
+                    journal.put(key, result if encode is None else encode(result))
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+                yield key, result
+        finally:
+            results.close()  # cancels what is not done before the client is closed
+
+
+def _here(
+    function: Callable[[Job], Result], jobs: Mapping[str, Job], end: float
+) -> Generator[tuple[str, Result], None, None]:
+    for key, job in jobs.items():
+        if time.monotonic() > end:
+            return
+        yield key, function(job)
+
+
+def _there(
+    function: Callable[[Job], Result], jobs: Mapping[str, Job], client: Client, end: float
+) -> Generator[tuple[str, Result], None, None]:
+    """Keeps a bounded number of jobs with the scheduler and gives each result as it comes."""
+    import dask.config
+
+    shared: Any = _pickled(function, "the function")
+    run = f"qhopfield-{uuid.uuid4().hex}"
+    finished: SimpleQueue[str] = SimpleQueue()
+    futures: dict[str, Future[Any]] = {}
+    waiting = iter(jobs.items())
+    watch = _Watch(client)
+
+    def submit(call: Callable[..., Any], *arguments: Any, name: str) -> Future[Any]:
+        # Dask warns of tasks that are as large as a memory of many neurons.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            return client.submit(call, *arguments, key=f"{run}-{name}", pure=False)
+
+    try:
+        if len(shared) > _LARGE:
+            # A task and no scattered data: if the worker that holds it dies, it is made again.
+            shared = submit(_same, shared, name="shared")
+        while True:
+            room = max(0, watch.ahead() - len(futures))
+            for key, job in itertools.islice(waiting, room):
+                future = submit(_call, shared, _pickled(job, f"job {key!r}"), name=f"job-{key}")
+                futures[key] = future
+                future.add_done_callback(lambda _, key=key: finished.put(key))
+            if not futures:
+                return
+            left = end - time.monotonic()
+            if left <= 0.0:
+                _free(client, list(futures.values()))
+                return
+            try:
+                key = finished.get(timeout=min(_TICK, left))
+            except Empty:
+                watch.look()
+                continue
+            result = _taken(key, futures[key], watch)
+            futures.pop(key).release()  # its worker can forget it
+            yield key, result
+    finally:
+        if futures and client.status == "running":
+            with suppress(Exception):  # the scheduler may be lost just now
+                client.cancel(list(futures.values()), force=True)
+
+
+def _taken(key: str, future: Future[Any], watch: _Watch) -> Any:
+    """The result of a finished job; a worker may die before it has handed it over."""
+    from distributed import KilledWorker
+
+    patience = _TICK
+    while True:
+        if future.status == "error":
+            error = future.exception()
+            if isinstance(error, KilledWorker):
+                raise JobKilled(key, error.allowed_failures + 1) from error
+            raise error.with_traceback(future.traceback())
+        if future.status == "cancelled":
+            watch.look()
+            raise ConnectionError(
+                f"Job {key!r} was cancelled by the cluster at {watch.address}: its scheduler was "
+                "lost, restarted, or told to. Results that are journalled are kept; run again."
+            )
+        try:
+            return future.result(timeout=patience)
+        except TimeoutError:
+            watch.look()
+            patience *= 2.0  # a large result on a slow line
+        except Exception:
+            # Its state changed meanwhile; the next look at it tells how.
+            if future.status == "finished":
+                raise
+            watch.look()
+
+
+class _Watch:
+    """Looks after a cluster: how much it can take, and whether it is still there.
+
+    Args:
+        client: its client.
+    """
+
+    def __init__(self, client: Client) -> None:
+        import dask.config
+        import dask.utils
+
+        self.address = client.scheduler.address if client.scheduler else "its address"
+        self._client = client
+        limit = dask.config.get("qhopfield.workers-timeout", default=WORKERS_SECONDS)
+        self._limit = float(dask.utils.parse_timedelta(limit))
+        self._seen = self._looked = time.monotonic()
+        self._threads = 0
+        self.look()
+
+    def ahead(self) -> int:
+        """How many jobs the scheduler should hold."""
+        if time.monotonic() - self._looked > _TICK:
+            self.look()
+        return _AHEAD * max(1, self._threads)
+
+    def look(self) -> None:
+        """Counts the workers.
+
+        Raises:
+            ConnectionError: the scheduler is lost.
+            RuntimeError: there has been no worker for too long.
+        """
+        try:
+            lost = self._client.status != "running"
+            self._threads = 0 if lost else sum(self._client.nthreads().values())
+        except (OSError, TimeoutError):
+            lost = True
+        if lost:
+            raise ConnectionError(
+                f"The dask scheduler at {self.address} was lost. Results that are journalled are "
+                f"kept; run again once there is one. {_START_ONE}"
+            )
+        self._looked = time.monotonic()
+        if self._threads:
+            self._seen = self._looked
+        elif self._looked - self._seen > self._limit:
+            raise RuntimeError(
+                f"The cluster at {self.address} has had no worker for {self._limit:g} s. Start "
+                f"workers with 'dask worker {self.address}' and run again; results that are "
+                "journalled are kept. Where workers take longer to come, set "
+                "dask.config.set({'qhopfield.workers-timeout': '1h'})."
+            )
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    """A client of the scheduler at an address."""
+    from distributed import Client
+    from distributed.comm.addressing import get_address_host_port, normalize_address
+
+    try:
+        # A client that fails over its address is never closed, and may hang a later one (2026.8).
+        get_address_host_port(normalize_address(address))
+    except ValueError as error:
+        raise ValueError(
+            f"client must be the address of a scheduler such as 'tcp://host:8786', got "
+            f"{address!r}: {error}"
+        ) from error
+    try:
+        with _silent():
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise ConnectionError(
+            f"No dask scheduler answered at {address!r} within {CONNECT_SECONDS:g} s. {_START_ONE}"
+        ) from error
+    with client:
+        yield client
+
+
+@contextmanager
+def _local_client(workers: int) -> Iterator[Client]:
+    """A client of a cluster of processes of this machine that lives as long as the block."""
+    import dask.config
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+        # Nobody looks at pages of these workers, so that they need not be served.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
+    with _silent(), _environment():
+        try:
+            # The memory of a worker is not bounded: what fits the machine is checked before it is
+            # built, and dask would otherwise pause and kill workers at their share.
+            with dask.config.set(settings), _environment(**dict.fromkeys(_THREADS, "1")):
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    memory_limit=0,
+                    # Without an address it would take port 8787, on all networks of the machine.
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.CRITICAL,
+                )
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"No worker process could be started ({error}). A script that uses workers= must "
+                "guard its start by 'if __name__ == \"__main__\":', because every worker imports "
+                "it."
+            ) from error
+        try:
+            with Client(cluster, set_as_default=False) as client:
+                _LOCAL.add(client)
+                try:
+                    yield client
+                except BaseException:
+                    _kill(cluster)
+                    raise
+        finally:
+            cluster.close()
+
+
+def _free(client: Client, futures: list[Future[Any]]) -> None:
+    """Cancels jobs; workers of this machine that are at one are replaced, which alone ends it."""
+    before = client.processing() if client in _LOCAL else {}
+    client.cancel(futures, force=True)
+    keys = {future.key for future in futures}
+    stuck = {address for address, tasks in before.items() if keys & set(tasks)}
+    cluster: Any = client.cluster
+    for nanny in list(cluster.workers.values()) if stuck else ():
+        if nanny.worker_address in stuck:
+            with suppress(psutil.Error):  # it may have died just now
+                psutil.Process(nanny.pid).kill()
+    # A next run of the same client should find them in their places.
+    patience = time.monotonic() + CONNECT_SECONDS
+    while stuck and time.monotonic() < patience:
+        now = set(client.nthreads())
+        if len(now) >= len(before) and not now & stuck:
+            return
+        time.sleep(0.05)
+
+
+def _kill(cluster: LocalCluster) -> None:
+    """Ends the workers without waiting for what they are at."""
+    for nanny in list(cluster.workers.values()):
+        nanny.auto_restart = False
+        with suppress(psutil.Error):  # it may have died just now
+            psutil.Process(nanny.pid).kill()
+
+
+@contextmanager
+def _environment(**changes: str) -> Iterator[None]:
+    """Changes the environment, and puts it back when the block ends.
+
+    What dask's nannies change there for their workers is put back, too.
+    """
+    import dask.config
+
+    names = {*changes, *_NANNYS, *dask.config.get("distributed.nanny.pre-spawn-environ")}
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keeps dask's own log off standard error; what matters is raised."""
+    log = logging.getLogger("distributed")
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+# What a worker calls.
+
+
+def _pickled(value: Any, name: str) -> bytes:
+    """A pickle by value of what is in no module that a worker can import."""
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(value))
+    except Exception as error:  # what refuses to be pickled raises anything
+        raise TypeError(f"{name} cannot be sent to a worker: {error}") from error
+
+
+def _call(function: bytes, job: bytes) -> Any:
+    """Runs a job."""
+    import cloudpickle
+
+    return cloudpickle.loads(function)(cloudpickle.loads(job))
+
+
+def _same(value: bytes) -> bytes:
+    return value
