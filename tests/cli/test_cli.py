@@ -114,6 +114,7 @@ def test_recall_writes_whole_files_and_the_same_ones_again(capsys, tmp_path):
         (["--order", "8,0,1", "--gain", "typical"], "aer statevector", "order=(8, 0, 1)"),
         (["--synchronous", "--gain", ".5"], "aer statevector", "gain=0.5"),
         (["--depolarizing", ".01", "--readout", ".02"], "aer statevector with noise", "RUS"),
+        (["--t1", "50"], "aer statevector with noise", "RUS"),
         (["--backend", "generic"], "generic_backend_2q", "RUSNeuron(level=1"),
         (["--backend", "mps"], "aer matrix_product_state", "RUSNeuron(level=1"),
     ],
@@ -351,6 +352,7 @@ THIRTY_ONE = ["--order", ",".join(["0", "1", "2"] * 10 + ["0"])]
         ([*CY, "--backend", "generic", "--qubits", "3"], "--qubits must be >= 4"),
         ([*CY, "--readout", "2"], "--readout must be a finite number >= 0 and <= 1, got 2"),
         ([*CY, "--depolarizing", "-1"], "--depolarizing must be a finite number"),
+        ([*CY, "--t1", "0"], "--t1 must be a finite number > 0"),
         ([*CY, "--backend", "generic", "--readout", ".1"], "noise_model= is for Aer"),
         ([*CY, "--exact", "--readout", ".1"], "exact=True takes the law"),
         # A fresh qubit an update: 9 + 31.

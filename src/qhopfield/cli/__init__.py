@@ -95,6 +95,8 @@ def _message(error: Exception) -> str | None:
         text = error.strerror + (f": {error.filename}" if error.filename is not None else "")
     elif isinstance(error, (ValueError, TypeError, OSError)):
         text = str(error)
+    elif isinstance(error, ImportError) and "pip install" in str(error):
+        text = str(error)  # an extra that is missing, not a broken installation
     else:
         return None
     return " ".join(text.split()) or type(error).__name__

@@ -11,8 +11,6 @@ import typer
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from qiskit.providers import BackendV2
-    from qiskit_aer.noise import NoiseModel
 
     from ..circuits.methods import NeuronDynamics
     from ..circuits.models import Model
@@ -26,7 +24,7 @@ Patterns = Annotated[
         "--patterns",
         "-p",
         metavar="SET|PATH",
-        help="cy, alphabet, digits, or a .npy, .csv, picture or folder of pictures.",
+        help="cy, alphabet, digits, mnist, or a .npy, .csv, picture or folder of pictures.",
         rich_help_panel=MEMORY,
     ),
 ]
@@ -167,25 +165,6 @@ Gain = Annotated[
 Fold = Annotated[
     bool,
     typer.Option("--fold", help="Allow a gain beyond the safe one.", rich_help_panel=METHOD),
-]
-
-BackendName = Annotated[
-    str,
-    typer.Option(
-        "--backend",
-        metavar="NAME",
-        help="aer, mps (Aer's matrix product states) or generic (Qiskit's GenericBackendV2, a "
-        "made-up noisy device).",
-        rich_help_panel=RUN,
-    ),
-]
-Qubits = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        help="Qubits of the generic device. As many as needed if left out.",
-        rich_help_panel=RUN,
-    ),
 ]
 
 
@@ -335,61 +314,6 @@ def build_method(
         gain=_gain("safe" if gain is None else gain),
         fold=fold,
     )
-
-
-def build_backend(name: str, qubits: int | None, needed: int) -> BackendV2 | None:
-    """Makes the backend; None stands for Aer as the library sets it up.
-
-    Args:
-        name: ``aer``, ``mps`` or ``generic``.
-        qubits: width of the generic device, or None for ``needed``.
-        needed: qubits of the circuit.
-
-    Raises:
-        ValueError: an unknown name, or a device that is too small.
-    """
-    from ..circuits.common.checks import check_choice, check_count
-
-    check_choice(name, "--backend", ("aer", "mps", "generic"))
-    if name != "generic":
-        refuse("--backend generic", qubits=qubits)
-    if name == "aer":
-        return None
-    if name == "mps":
-        from qiskit_aer import AerSimulator
-
-        return AerSimulator(method="matrix_product_state")
-    from qiskit.providers.fake_provider import GenericBackendV2
-
-    width = needed if qubits is None else check_count(qubits, "--qubits", minimum=1)
-    if width < needed:
-        raise ValueError(f"--qubits must be >= {needed}, what the circuit needs; got {width}.")
-    # A device has two qubits at least; the seed makes it the same device every time.
-    return GenericBackendV2(max(width, 2), control_flow=True, seed=0)
-
-
-def build_noise(depolarizing: float | None, readout: float | None) -> NoiseModel | None:
-    """Makes Aer's noise from two error probabilities, or None where neither is given.
-
-    Raises:
-        ValueError: a probability outside [0, 1].
-    """
-    from ..circuits.common.checks import check_real
-
-    if depolarizing is None and readout is None:
-        return None
-    from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
-
-    two_qubit_gates = ["cx", "cz", "rzz"]
-    noise = NoiseModel(basis_gates=["id", "rx", "ry", "rz", "sx", "x", "h", *two_qubit_gates])
-    if depolarizing is not None:
-        strength = check_real(depolarizing, "--depolarizing", minimum=0.0, maximum=1.0)
-        noise.add_all_qubit_quantum_error(depolarizing_error(strength, 2), two_qubit_gates)
-    if readout is not None:
-        wrong = check_real(readout, "--readout", minimum=0.0, maximum=1.0)
-        error = ReadoutError([[1.0 - wrong, wrong], [wrong, 1.0 - wrong]])
-        noise.add_all_qubit_readout_error(error)
-    return noise
 
 
 def read_probes(path: Path, num_neurons: int) -> NDArray[np.float64]:

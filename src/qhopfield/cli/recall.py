@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import atomized as cut
+from . import devices as dev
 from . import memories as mem
 from . import options as opt
 
@@ -80,6 +82,14 @@ def recall(
     rounds: mem.Rounds = None,
     iterations: mem.Iterations = None,
     votes: mem.Votes = None,
+    shards: cut.Shards = None,
+    similar: cut.Similar = False,
+    blocks: cut.Blocks = None,
+    replicas: cut.Replicas = None,
+    keep: cut.Keep = None,
+    detect: cut.Detect = None,
+    dead: cut.Dead = None,
+    random: cut.Random = None,
     shots: Annotated[
         int, typer.Option(metavar="N", help="Runs a probe.", rich_help_panel=opt.RUN)
     ] = 16,
@@ -99,20 +109,43 @@ def recall(
             rich_help_panel=opt.RUN,
         ),
     ] = False,
-    backend: opt.BackendName = "aer",
-    qubits: opt.Qubits = None,
-    depolarizing: Annotated[
-        float | None,
+    backend: dev.BackendName = "aer",
+    qubits: dev.Qubits = None,
+    depolarizing: dev.Depolarizing = None,
+    readout: dev.Readout = None,
+    t1: dev.T1 = None,
+    mitigate: dev.Mitigate = None,
+    workers: Annotated[
+        int | None,
         typer.Option(
-            metavar="P",
-            help="Strength of a depolarising channel after every two-qubit gate (cx, cz, rzz).",
+            metavar="N",
+            help="Processes of this machine; the answer is the same for any number.",
             rich_help_panel=opt.RUN,
         ),
     ] = None,
-    readout: Annotated[
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask scheduler to run on in place of --workers, such as tcp://host:8786.",
+            rich_help_panel=opt.RUN,
+        ),
+    ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Keep each piece of the run in this file; the same command goes on from it. Needs "
+            "--seed.",
+            rich_help_panel=opt.RUN,
+        ),
+    ] = None,
+    deadline: Annotated[
         float | None,
         typer.Option(
-            metavar="P", help="Probability that a measurement errs.", rich_help_panel=opt.RUN
+            metavar="SECONDS",
+            help="Leave out submodules that have not answered by then.",
+            rich_help_panel=opt.RUN,
         ),
     ] = None,
     picture: Annotated[
@@ -141,6 +174,7 @@ def recall(
     ] = False,
 ) -> None:
     """Store patterns, corrupt them, and recall them by quantum neurons or from a superposition."""
+    from ..circuits import AtomizedMemory
     from ..circuits import recall as run
     from ..circuits.common.randomness import as_generator
     from . import report
@@ -166,6 +200,15 @@ def recall(
         gain=gain,
         fold=fold,
     )
+    chosen = cut.Cuts(shards, similar or None, blocks, replicas, keep, detect, dead, random).wrap(
+        method, chosen, memory.model, seed
+    )
+    if not isinstance(chosen, AtomizedMemory):
+        opt.refuse(cut.OWNER, deadline=deadline)
+    if workers is not None and scheduler is not None:
+        raise ValueError("Give either --workers or --scheduler, not both.")
+    if journal is not None and seed is None:
+        raise ValueError("--journal needs --seed, so that a resumed run goes on as it began.")
     rows, truth = _probes(memory, probe, flips, erase, count, seed)
     if chosen.classical:
         opt.refuse(
@@ -174,24 +217,38 @@ def recall(
             qubits=qubits,
             depolarizing=depolarizing,
             readout=readout,
+            t1=t1,
+            mitigate=mitigate,
         )
     # Only the generic device has a width to be chosen.
     needed = _qubits(memory.model, chosen) if backend == "generic" else 0
-    device = opt.build_backend(backend, qubits, needed)
-    noise = opt.build_noise(depolarizing, readout)
+    device = dev.build_backend(backend, qubits, needed)
+    noise = dev.build_noise(depolarizing, readout, t1)
+    mitigation = dev.build_mitigation(mitigate)
 
     start = time.perf_counter()
-    result = run(
-        memory.model,
-        rows,
-        chosen,
-        shots=shots,
-        backend=device,
-        noise_model=noise,
-        seed=seed,
-        exact=exact,
-        progress=not quiet and sys.stderr.isatty(),
-    )
+    try:
+        result = run(
+            memory.model,
+            rows,
+            chosen,
+            shots=shots,
+            backend=device,
+            noise_model=noise,
+            mitigation=mitigation,
+            seed=seed,
+            exact=exact,
+            workers=workers,
+            client=scheduler,
+            journal=journal,
+            deadline=deadline,
+            progress=not quiet and sys.stderr.isatty(),
+        )
+    except RuntimeError as error:
+        if isinstance(chosen, AtomizedMemory) or workers is not None or scheduler is not None:
+            # All submodules or all workers are lost, which is no defect.
+            raise ValueError(str(error)) from error
+        raise
     seconds = time.perf_counter() - start
 
     written = report.write(result, stored, picture=picture, csv=csv, json=json, save=save)
@@ -199,6 +256,7 @@ def recall(
         out = report.console()
         out.print(report.recall_table(result, stored, truth))
         report.print_summary(out, result, truth)
+        report.print_parts(out, result)
         report.print_costs(out, result, seconds)
         report.print_written(out, written)
 

@@ -261,12 +261,45 @@ def print_summary(out: Console, result: RecallResult, truth: NDArray[np.int64] |
     out.print(single + ".", markup=False)
 
 
+def print_parts(out: Console, result: RecallResult) -> None:
+    """Says what became of the submodules, where there are several."""
+    parts = result.parts
+    if parts is None:
+        return
+    named = []
+    for status in parts.STATUS:
+        mean = float(parts.count(status).mean())
+        if mean > 0.0 or status == "answered":
+            named.append(f"{mean:.4g} {status}")
+    grid = [
+        _count(int(numbers.max()) + 1, noun)
+        for numbers, noun in (
+            (parts.shard, "shard"),
+            (parts.block, "block"),
+            (parts.replica, "replica"),
+        )
+        if numbers.max() > 0
+    ]
+    out.print(
+        f"Submodules: {len(parts)}{' (' + ' x '.join(grid) + ')' if grid else ''}; for a probe "
+        f"{', '.join(named)}; {parts.covered().mean():.1%} of the patterns covered.",
+        markup=False,
+    )
+
+
 def print_costs(out: Console, result: RecallResult, seconds: float) -> None:
     """Says what the recall took."""
     import numpy as np
 
     cost = result.resources
-    if cost is not None:
+    if cost is not None and result.parts is not None:
+        if cost.qubits:
+            out.print(
+                f"Circuits: {cost.circuits} side by side, {_count(cost.qubits, 'qubit')} and depth "
+                f"{cost.depth:,} at most, {cost.two_qubit_gates:,} two-qubit gates a shot in all.",
+                markup=False,
+            )
+    elif cost is not None:
         gates = cost.expected_two_qubit_gates
         counted = "expected" if math.isfinite(gates) else "with every loop run once"
         gates = gates if math.isfinite(gates) else float(cost.two_qubit_gates)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import atomized as cut
+from . import devices as dev
 from . import memories as mem
 from . import options as opt
 
@@ -46,6 +48,10 @@ def resources(
     rounds: mem.Rounds = None,
     iterations: mem.Iterations = None,
     votes: mem.Votes = None,
+    shards: cut.Shards = None,
+    blocks: cut.Blocks = None,
+    replicas: cut.Replicas = None,
+    keep: cut.Keep = None,
     basis: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,7 +64,8 @@ def resources(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Transpile for a device: generic (Qiskit's GenericBackendV2).",
+            help="Transpile for a device: generic (Qiskit's GenericBackendV2), or fake_brisbane "
+            "and its like (qiskit-ibm-runtime).",
             rich_help_panel="Transpiling",
         ),
     ] = None,
@@ -74,6 +81,7 @@ def resources(
     """Count qubits, two-qubit gates, depth and attempts of one shot of one probe."""
     from qiskit.transpiler import generate_preset_pass_manager
 
+    from ..circuits import AtomizedMemory
     from ..circuits import resources as count
     from ..circuits.common.checks import check_choice
     from . import report
@@ -83,8 +91,8 @@ def resources(
         check_choice(name, "--basis", BASES)
     if backend is None:
         opt.refuse("--backend generic", qubits=qubits)
-    else:
-        check_choice(backend, "--backend", ("generic",))
+    elif not backend.startswith("fake_"):
+        check_choice(backend, "--backend", ("generic", "fake_..."))
     stored = opt.read_patterns(patterns, store, per_label, limit)
     choices = mem.Choices(filter, controls, least, d_min, rounds, iterations, votes)
     own = choices.model_beta(beta, model == "modern" or separation == "exponential")
@@ -104,6 +112,8 @@ def resources(
         gain=gain,
         fold=fold,
     )
+    cuts = cut.Cuts(shards=shards, blocks=blocks, replicas=replicas, keep=keep)
+    chosen = cuts.wrap(method, chosen, memory, None)
     costs = {"as written": count(memory, chosen)}
     for name in names:
         manager = generate_preset_pass_manager(
@@ -111,16 +121,17 @@ def resources(
         )
         costs[f"basis {name}"] = count(memory, chosen, pass_manager=manager)
     if backend is not None:
-        device = opt.build_backend(backend, qubits, costs["as written"].qubits)
-        assert device is not None  # generic always gives one
+        device = dev.build_backend(backend, qubits, costs["as written"].qubits)
+        assert device is not None  # Aer's names are refused above
         costs[f"{backend}, {device.num_qubits} qubits"] = count(memory, chosen, backend=device)
 
     out = report.console()
+    side_by_side = isinstance(chosen, AtomizedMemory)
     out.print(f"{memory!r}\n{chosen!r}", markup=False)
-    out.print(_table(costs))
+    out.print(_table(costs, side_by_side))
 
 
-def _table(costs: dict[str, Resources]) -> Table:
+def _table(costs: dict[str, Resources], side_by_side: bool) -> Table:
     """One column a way of counting."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -137,8 +148,9 @@ def _table(costs: dict[str, Resources]) -> Table:
             cells = [f"{value:,.{digits}f}" if math.isfinite(value) else "-" for value in values]
             table.add_row(name, *cells)
 
-    add("qubits", [cost.qubits for cost in each])
-    add("circuits, one after the other", [cost.circuits for cost in each])
+    add("qubits of the widest" if side_by_side else "qubits", [cost.qubits for cost in each])
+    order = "side by side" if side_by_side else "one after the other"
+    add(f"circuits, {order}", [cost.circuits for cost in each])
     add("neuron updates", [cost.updates for cost in each])
     add("two-qubit gates, loops run once", [cost.two_qubit_gates for cost in each])
     add("two-qubit gates, expected", [cost.expected_two_qubit_gates for cost in each])
@@ -147,7 +159,10 @@ def _table(costs: dict[str, Resources]) -> Table:
         add("two-qubit gates an update, expected", expected, 1)
     if first.loading:
         add("two-qubit gates of loading", [cost.loading for cost in each])
-    add("depth, loops run once", [cost.depth for cost in each])
+    add(
+        "depth of the deepest" if side_by_side else "depth, loops run once",
+        [cost.depth for cost in each],
+    )
     add("attempts (level-1 blocks) an update", [first.expected_attempts], 2)
     add("gain, radians per unit of field", [first.gain], 4)
     add("largest rounding error of a field", [first.field_error or math.nan], 6)
