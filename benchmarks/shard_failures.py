@@ -1,9 +1,9 @@
 """How does recall fall where submodules fail, and are those that answer at random found out?
 
-40 handwritten digits in 8 shards, a fifth of the pixels flipped.  Shards are dead: recall by law, over
-many draws of who is dead, with one and two replicas of each shard, beside as many whole
-copies of the memory in one piece, each failing as often.  Shards answer at random: recall from shots with and without the
-test of their acceptance, how many the test finds, and its false alarms.
+40 handwritten digits in 8 shards, a fifth of the pixels flipped.  Shards are dead: recall by law,
+over many draws of who is dead, with one and two replicas of each shard, beside as many whole copies
+of the memory in one piece, each failing as often.  Shards answer at random: recall from shots with
+and without the test of their acceptance, how many the test finds, and its false alarms.
 """
 
 from __future__ import annotations

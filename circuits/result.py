@@ -56,7 +56,8 @@ class RecallResult:
         accepted: accepted shots, (P,); the probability of acceptance where it is exact.
         effective: (P,) where the weights are no plain counts (submodules recombined, errors
             mitigated): the accepted shots that a plain sample would need for the same error of the
-            most probable state, which intervals are made from; None elsewhere.
+            most probable state, which intervals are made from; None elsewhere. With submodules it
+            may be more than the accepted ones, since each of them gets all the shots.
         parts: what each submodule answered, or None where there is one circuit.
         attempts: mean level-1 blocks an update, (P,); NaN where there are none.
         folded: share of updates whose field was beyond the gain's range, (P,); NaN where unseen.
@@ -309,7 +310,12 @@ class RecallResult:
         """Wilson intervals of ``acceptance`` at 95 %, (P, 2); of no width where exact."""
         if self.exact:
             return np.stack([self.accepted, self.accepted], axis=1)
-        return wilson_interval(self.accepted, np.full(self.num_probes, float(self.shots)))
+        trials = np.full(self.num_probes, float(self.shots))
+        if self.effective is None:
+            return wilson_interval(self.accepted, trials)
+        # The acceptance is known as well as the shots that the effective ones would come from.
+        trials *= np.divide(self.effective, self.accepted, out=trials / trials, where=self.recalled)
+        return wilson_interval(self.acceptance * trials, trials)
 
     @property
     def effective_shots(self) -> NDArray[np.float64]:

@@ -1,9 +1,19 @@
-"""Running circuits: Aer by default, any BackendV2 or SamplerV2."""
+"""Running circuits: Aer by default, any BackendV2 or SamplerV2, noise and its mitigation."""
 
 from __future__ import annotations
 
 from .aer import AerRunner, statevector_bytes
+from .mitigation import MitigatedRunner, Mitigation
+from .noise import make_noise
 from .primitives import SamplerRunner
 from .select import make_runner
 
-__all__ = ["AerRunner", "SamplerRunner", "make_runner", "statevector_bytes"]
+__all__ = [
+    "AerRunner",
+    "MitigatedRunner",
+    "Mitigation",
+    "SamplerRunner",
+    "make_noise",
+    "make_runner",
+    "statevector_bytes",
+]

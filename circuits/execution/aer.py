@@ -11,18 +11,21 @@ import psutil
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.transpiler import generate_preset_pass_manager
+from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 from qiskit_aer.backends.aer_compiler import AerCompiler
 from qiskit_aer.noise import NoiseModel
 
 from ..common.randomness import draw_seed
-from .operations import operations, refuse_missing
+from .kept import Kept
+from .operations import made_ready, measures_on_the_way, operations, refuse_missing, refuse_parts
 
 # The share of the machine's memory that one statevector may take.
 MEMORY_SHARE = 0.5
 # Up to this width a statevector is faster than a matrix product state of low rank.
 STATEVECTOR_QUBITS = 18
+# Up to this width a noisy density matrix, evolved once, is tried in place of a state a shot.
+DENSITY_QUBITS = 12
 # Up to this many different shot counts in a batch get a run each; more go digit by digit.
 _FEW = 4
 
@@ -36,10 +39,16 @@ class AerRunner:
         pass_manager: transpiles each circuit once before it is bound; None leaves circuits as they
             are where Aer runs them as they are.
 
+    Attributes:
+        name: what runs the circuits, for a result.
+        overhead: 1, for nothing is mitigated.
+
     Raises:
         TypeError: ``backend`` is no AerSimulator or ``noise_model`` no Aer noise model.
         ValueError: both are given.
     """
+
+    overhead = 1.0
 
     def __init__(
         self,
@@ -84,8 +93,8 @@ class AerRunner:
             )
         self._pass_manager = pass_manager
         self._method: str | None = None
-        self._ready: tuple[QuantumCircuit, QuantumCircuit] | None = None
-        self._flat: tuple[QuantumCircuit, QuantumCircuit] | None = None
+        self._ready: Kept[QuantumCircuit] = Kept()
+        self._flat: Kept[QuantumCircuit] = Kept()
 
     def admit(self, num_qubits: int, alternative: str, *, rank: int | None = None) -> None:
         """Refuses a circuit that would not fit, before it is built, and chooses how to simulate.
@@ -120,25 +129,29 @@ class AerRunner:
         self._method = "matrix_product_state" if known and not narrow else None
         refuse_memory(num_qubits, self._method or self.backend.options.method, alternative)
 
+    @property
+    def target(self) -> Target | None:
+        """The gates and durations of the device that the simulator imitates, if it does."""
+        return self.backend.target if self.backend.coupling_map is not None else None
+
     def transpiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """The circuit as it runs; the last one is kept, so that a sweep transpiles once.
+        """The circuit as it runs; those seen last are kept, so that a sweep transpiles once.
 
         Raises:
-            ValueError: the device that the simulator imitates lacks an operation.
+            ValueError: the device that the simulator imitates lacks an operation, or enough qubits
+                that are connected.
         """
-        if self._pass_manager is None:
-            return circuit
-        if self._ready is None or self._ready[0] is not circuit:
-            if not self._own:
-                refuse_missing(circuit, self.backend.operation_names, self.backend.name)
-            self._ready = (circuit, self._pass_manager.run(circuit))
-        return self._ready[1]
+        return circuit if self._pass_manager is None else self._ready.get(circuit, self._transpile)
 
-    def _flattened(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """The circuit with Aer's jumps in place of loops; Aer itself would do it for every run."""
-        if self._flat is None or self._flat[0] is not circuit:
-            self._flat = (circuit, AerCompiler().compile(circuit)[0])
-        return self._flat[1]
+    def _transpile(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        if not self._own:
+            refuse_missing(circuit, self.backend.operation_names, self.backend.name)
+            refuse_parts(circuit, self.target, self.backend.name)
+        return made_ready(self._pass_manager, circuit, self.name)
+
+    def placed(self, circuits: Sequence[QuantumCircuit]) -> list[QuantumCircuit]:
+        """Circuits whose qubits are the device's own; Aer takes their gates as they are."""
+        return list(circuits)
 
     def run(
         self,
@@ -154,14 +167,34 @@ class AerRunner:
             RuntimeError: Aer failed; its message is passed on.
             ValueError: noise in a loop needs a density matrix that does not fit in memory.
         """
-        ready = self.transpiled(circuit)
+        return self.execute([self.transpiled(circuit)], parameters, values, shots, rng)[0]
+
+    def execute(
+        self,
+        circuits: Sequence[QuantumCircuit],
+        parameters: Sequence[Parameter],
+        values: NDArray[np.float64],
+        shots: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> list[list[dict[int, int]]]:
+        """Runs circuits that are ready, each for every row, as :meth:`run` does.
+
+        Several circuits run at once and must be alike: without control flow.
+
+        Raises:
+            RuntimeError: Aer failed; its message is passed on.
+            ValueError: noise in a loop needs a density matrix that does not fit in memory.
+        """
+        ready, *others = circuits
         # On control flow two options abort the process (Aer 0.18): runtime binding, else fast, and
-        # gate fusion, which acts from 15 qubits on and loses the bits that a loop stores.
+        # gate fusion, which acts from 15 qubits on and loses the bits that a loop stores.  Runtime
+        # binding loses its place, too, among the errors that a noise model puts between the gates.
         dynamic = ready.has_control_flow_op()
+        noisy = self.backend.options.noise_model is not None
         options: dict[str, Any] = {"fusion_enable": False} if dynamic else {}
         if self._method is not None:
             options["method"] = self._method
-        if self.backend.options.noise_model is not None and "while_loop" in operations(ready):
+        if noisy and "while_loop" in operations(ready):
             # A state vector's noise is drawn once a shot, before it runs: an error in the body of
             # a while loop comes back every time round, and the loop may never end (Aer 0.18).
             # Bounded loops are unrolled, and a density matrix draws nothing.
@@ -173,31 +206,51 @@ class AerRunner:
                 "Noise in a loop that repeats until success needs one: use RUSNeuron(attempts=...) "
                 "or register='feedforward'.",
             )
-        elif dynamic and self.backend.options.noise_model is None:
-            ready = self._flattened(ready)
-        counted: list[dict[int, int]] = [{} for _ in shots]
+        elif dynamic and not noisy:
+            # Aer's jumps in place of loops; Aer itself would put them in for every run.
+            ready = self._flat.get(ready, lambda each: AerCompiler().compile(each)[0])
+        run = [ready, *others]
+        counted: list[list[dict[int, int]]] = [[{} for _ in shots] for _ in run]
         for rows, portion in portions(shots):
-            binds = (
-                [{p: values[rows, j].tolist() for j, p in enumerate(parameters)}]
-                if parameters
-                else None
-            )
+            binds = None
+            if parameters:
+                bind = {p: values[rows, j].tolist() for j, p in enumerate(parameters)}
+                binds = [bind] * len(run)
+            dense = {}
+            if noisy and self._own and not dynamic and self._sampled(ready, portion):
+                self.name = "aer density_matrix with noise"
+                dense = {"method": "density_matrix"}
             result = self.backend.run(
-                ready if parameters else [ready] * len(rows),
+                run if parameters else [each for each in run for _ in rows],
                 parameter_binds=binds,
                 shots=portion,
                 seed_simulator=draw_seed(rng),
-                runtime_parameter_bind_enable=bool(parameters) and not dynamic,
-                **options,
+                runtime_parameter_bind_enable=bool(parameters) and not dynamic and not noisy,
+                **options | dense,
             ).result()
             if not result.success:
                 raise RuntimeError(f"Aer failed: {result.status}")
-            for row, experiment in zip(rows.tolist(), result.results, strict=True):
-                total = counted[row]
+            places = [(which, row) for which in range(len(run)) for row in rows.tolist()]
+            for (which, row), experiment in zip(places, result.results, strict=True):
+                total = counted[which][row]
                 for key, count in experiment.data.counts.items():
                     reading = int(key, 16)
                     total[reading] = total.get(reading, 0) + int(count)
         return counted
+
+    def _sampled(self, ready: QuantumCircuit, shots: int) -> bool:
+        """Whether a density matrix that is evolved once beats a state vector for every shot.
+
+        It does where nothing is measured before the end and the shots are more than the entries of
+        a state (8 qubits, 4000 shots: 0.02 s in place of 0.8 s; 10 qubits: even at 2000 shots).
+        """
+        used = {qubit for instruction in ready.data for qubit in instruction.qubits}
+        return (
+            len(used) <= DENSITY_QUBITS
+            and shots >= 1 << len(used)
+            and self.backend.options.method == "statevector"
+            and not measures_on_the_way(ready)
+        )
 
 
 def portions(shots: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.intp], int]]:

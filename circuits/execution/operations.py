@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Qubit
+from qiskit.transpiler import Target, TranspilerError
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 # No translation replaces these.
 _SPECIAL = (
@@ -41,7 +47,7 @@ def refuse_missing(circuit: QuantumCircuit, supported: Iterable[str], device: st
         ValueError: an operation is missing; the message says what needs none.
     """
     used, known = operations(circuit), set(supported)
-    if _measures_on_the_way(circuit):
+    if measures_on_the_way(circuit):
         used.add("mid-circuit measurement")
     # Classical stores come with control flow and are rarely listed.
     if known & {"if_else", "while_loop"}:
@@ -64,7 +70,7 @@ def refuse_missing(circuit: QuantumCircuit, supported: Iterable[str], device: st
     )
 
 
-def _measures_on_the_way(circuit: QuantumCircuit) -> bool:
+def measures_on_the_way(circuit: QuantumCircuit) -> bool:
     """Whether a qubit is used again after a measurement."""
     measured: set[Qubit] = set()
     for instruction in circuit.data:
@@ -73,3 +79,73 @@ def _measures_on_the_way(circuit: QuantumCircuit) -> bool:
         if instruction.operation.name == "measure":
             measured.update(instruction.qubits)
     return False
+
+
+def refuse_parts(circuit: QuantumCircuit, target: Target | None, device: str) -> None:
+    """Refuses a circuit whose qubits must be connected, and are more than a device connects.
+
+    A device loses qubits and couplings that are out of order: what is left may fall into parts.
+
+    Args:
+        circuit: the circuit before it is transpiled.
+        target: the device; None, or one without couplings, connects all.
+        device: its name, for the error.
+
+    Raises:
+        ValueError: the circuit needs more connected qubits than the device has.
+    """
+    couplings = None if target is None else target.build_coupling_map()
+    if target is None or couplings is None:
+        return
+    # Some tell a broken qubit by leaving its read-out out.
+    working = {each[0] for each in target.qargs_for_operation_name("measure") or ()}
+    pairs = [pair for pair in couplings.get_edges() if working.issuperset(pair)]
+    have = _largest_part(pairs, target.num_qubits) if working else 0
+    need = _connected(circuit)
+    if need > have:
+        raise ValueError(
+            f"The circuit needs {need} connected qubits; {device} has {target.num_qubits} qubits, "
+            f"and the largest part of them that works and is connected has {have}. Use "
+            "register='feedforward', FilteredMemory() with an ancilla that is used again, fewer "
+            "neurons, or another device."
+        )
+
+
+def made_ready(manager: Any, circuit: QuantumCircuit, device: str) -> QuantumCircuit:
+    """A circuit transpiled for a device.
+
+    Args:
+        manager: the passes.
+        circuit: the circuit.
+        device: its name, for the error.
+
+    Raises:
+        ValueError: the passes found no way to run it.
+    """
+    try:
+        ready: QuantumCircuit = manager.run(circuit)
+    except TranspilerError as error:
+        raise ValueError(
+            f"No way was found to run this circuit on {device}: {error.message} Where a qubit or "
+            "gate of the device is out of order, pass_manager=generate_preset_pass_manager(2, "
+            "backend, initial_layout=[...]) names the qubits to use."
+        ) from error
+    return ready
+
+
+def _connected(circuit: QuantumCircuit) -> int:
+    """The most qubits of a circuit that gates connect."""
+    pairs: list[tuple[int, int]] = []
+    for instruction in circuit.data:
+        if instruction.operation.name != "barrier":
+            places = [circuit.find_bit(qubit).index for qubit in instruction.qubits]
+            pairs.extend(pairwise(places))
+    return _largest_part(pairs, circuit.num_qubits)
+
+
+def _largest_part(pairs: Sequence[tuple[int, int]], number: int) -> int:
+    """How many of a number of nodes the largest connected part of a graph has."""
+    starts, ends = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(starts)), (starts, ends)), shape=(number, number))
+    _, labels = connected_components(graph, directed=False)
+    return int(np.bincount(labels).max())

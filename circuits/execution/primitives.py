@@ -11,12 +11,13 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.primitives import BackendSamplerV2, BaseSamplerV2, StatevectorSampler
 from qiskit.providers import BackendV2
-from qiskit.transpiler import generate_preset_pass_manager
+from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from ..common.randomness import draw_seed
-from .aer import refuse_memory
-from .operations import refuse_missing
+from .aer import portions, refuse_memory
+from .kept import Kept
+from .operations import made_ready, refuse_missing, refuse_parts
 
 
 class SamplerRunner:
@@ -28,9 +29,16 @@ class SamplerRunner:
         pass_manager: transpiles each circuit once before it is bound; None uses Qiskit's preset of
             level 2 for ``backend``, and leaves circuits alone where no backend is given.
 
+    Attributes:
+        name: what runs the circuits, for a result.
+        overhead: 1, for nothing is mitigated here.
+        sampler: the sampler that was given, or None.
+
     Raises:
         TypeError: neither a sampler nor a backend of the right kind.
     """
+
+    overhead = 1.0
 
     def __init__(
         self,
@@ -45,14 +53,14 @@ class SamplerRunner:
             raise TypeError(f"sampler must be a SamplerV2, got {type(sampler).__name__}.")
         if backend is not None and not isinstance(backend, BackendV2):
             raise TypeError(f"backend must be a BackendV2, got {type(backend).__name__}.")
-        self._sampler = sampler
+        self.sampler = sampler
         self._backend = backend
         if pass_manager is None and backend is not None:
             pass_manager = generate_preset_pass_manager(
                 optimization_level=2, backend=backend, seed_transpiler=0
             )
         self._pass_manager = pass_manager
-        self._ready: tuple[QuantumCircuit, QuantumCircuit] | None = None
+        self._ready: Kept[QuantumCircuit] = Kept()
         self.name = (
             str(backend.name or type(backend).__name__)
             if backend is not None
@@ -71,27 +79,50 @@ class SamplerRunner:
                 f"The circuit needs {num_qubits} qubits and {self.name} has {have}. {alternative}"
             )
         # Aer's sampler keeps its simulator private, Qiskit's shows it.
-        simulator = getattr(self._sampler, "backend", getattr(self._sampler, "_backend", None))
-        if isinstance(self._sampler, StatevectorSampler):
+        simulator = getattr(self.sampler, "backend", getattr(self.sampler, "_backend", None))
+        if isinstance(self.sampler, StatevectorSampler):
             refuse_memory(num_qubits, "statevector", alternative)
         elif isinstance(simulator, AerSimulator):
             refuse_memory(num_qubits, simulator.options.method, alternative)
 
+    @property
+    def target(self) -> Target | None:
+        """The device's gates and durations, where the device is known."""
+        return None if self._backend is None else self._backend.target
+
     def transpiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """The circuit as it runs; the last one is kept, so that a sweep transpiles once.
+        """The circuit as it runs; those seen last are kept, so that a sweep transpiles once.
 
         Raises:
-            ValueError: the device or sampler lacks an operation that no translation replaces.
+            ValueError: the device or sampler lacks an operation that no translation replaces, or
+                enough qubits that are connected.
         """
-        if self._ready is None or self._ready[0] is not circuit:
-            if self._backend is not None:
-                refuse_missing(circuit, self._backend.operation_names, self.name)
-            elif isinstance(self._sampler, StatevectorSampler):
-                # It refuses branches and measurements on the way, and resets once for all shots.
-                refuse_missing(circuit, (), self.name)
-            manager = self._pass_manager
-            self._ready = (circuit, circuit if manager is None else manager.run(circuit))
-        return self._ready[1]
+        return self._ready.get(circuit, self._transpile)
+
+    def _transpile(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        if self._backend is not None:
+            refuse_missing(circuit, self._backend.operation_names, self.name)
+            refuse_parts(circuit, self._backend.target, self.name)
+        elif isinstance(self.sampler, StatevectorSampler):
+            # It refuses branches and measurements on the way, and resets once for all shots.
+            refuse_missing(circuit, (), self.name)
+        if self._pass_manager is None:
+            return circuit
+        return made_ready(self._pass_manager, circuit, self.name)
+
+    def placed(self, circuits: Sequence[QuantumCircuit]) -> list[QuantumCircuit]:
+        """Circuits whose qubits are the device's own, in the device's gates.
+
+        Where only a sampler is known, the gates stay as they are.
+        """
+        if self._backend is None:
+            return list(circuits)
+        manager = generate_preset_pass_manager(
+            optimization_level=0,
+            backend=self._backend,
+            initial_layout=list(range(circuits[0].num_qubits)),
+        )
+        return list(manager.run(list(circuits)))
 
     def run(
         self,
@@ -102,30 +133,42 @@ class SamplerRunner:
         rng: np.random.Generator,
     ) -> list[dict[int, int]]:
         """Runs ``circuit`` for every row of ``values``; see :class:`..methods.base.Runner`."""
-        ready = self.transpiled(circuit)
-        sampler = self._sampler
-        if sampler is None:
-            sampler = BackendSamplerV2(
-                backend=self._backend, options={"seed_simulator": draw_seed(rng)}
-            )
-        # A sampler binds by the circuit's own order of parameters.
+        return self.execute([self.transpiled(circuit)], parameters, values, shots, rng)[0]
+
+    def execute(
+        self,
+        circuits: Sequence[QuantumCircuit],
+        parameters: Sequence[Parameter],
+        values: NDArray[np.float64],
+        shots: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> list[list[dict[int, int]]]:
+        """Runs circuits that are ready, each for every row: one job where the shots are equal."""
         place = {parameter: j for j, parameter in enumerate(parameters)}
-        columns = [place[parameter] for parameter in ready.parameters]
-        pubs: list[tuple[Any, ...]] = []
-        groups = []
-        for size in np.unique(shots[shots > 0]):
-            rows = np.flatnonzero(shots == size)
-            if parameters:
-                pubs.append((ready, values[rows][:, columns], int(size)))
-                groups.append((rows, True))
-            else:
-                pubs.extend((ready, None, int(size)) for _ in rows)
-                groups.extend((rows[j : j + 1], False) for j in range(len(rows)))
-        counted: list[dict[int, int]] = [{} for _ in shots]
-        for (rows, bound), outcome in zip(groups, sampler.run(pubs).result(), strict=True):
-            joined = outcome.join_data([register.name for register in ready.cregs])
-            for j, row in enumerate(rows.tolist()):
-                location = (j,) if bound else None
-                counts = joined.get_int_counts(location)
-                counted[row] = {int(key): int(count) for key, count in counts.items()}
+        counted: list[list[dict[int, int]]] = [[{} for _ in shots] for _ in circuits]
+        # IBM's samplers take one number of shots a job.
+        for rows, size in portions(shots):
+            sampler = self.sampler
+            if sampler is None:
+                sampler = BackendSamplerV2(
+                    backend=self._backend, options={"seed_simulator": draw_seed(rng)}
+                )
+            pubs: list[tuple[Any, ...]] = []
+            groups = []
+            for which, ready in enumerate(circuits):
+                # A sampler binds by the circuit's own order of parameters.
+                columns = [place[parameter] for parameter in ready.parameters]
+                if parameters:
+                    pubs.append((ready, values[rows][:, columns], size))
+                    groups.append((which, rows, True))
+                else:
+                    pubs.extend((ready, None, size) for _ in rows)
+                    groups.extend((which, rows[j : j + 1], False) for j in range(len(rows)))
+            outcomes = sampler.run(pubs).result()
+            for (which, own, bound), outcome in zip(groups, outcomes, strict=True):
+                joined = outcome.join_data([register.name for register in circuits[which].cregs])
+                for j, row in enumerate(own.tolist()):
+                    total = counted[which][row]
+                    for key, count in joined.get_int_counts((j,) if bound else None).items():
+                        total[int(key)] = total.get(int(key), 0) + int(count)
         return counted

@@ -10,6 +10,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from .aer import AerRunner
+from .mitigation import MitigatedRunner, Mitigation
 from .primitives import SamplerRunner
 
 
@@ -19,7 +20,8 @@ def make_runner(
     sampler: BaseSamplerV2 | None = None,
     noise_model: NoiseModel | None = None,
     pass_manager: Any = None,
-) -> AerRunner | SamplerRunner:
+    mitigation: Mitigation | None = None,
+) -> AerRunner | SamplerRunner | MitigatedRunner:
     """Makes what runs circuits: Aer unless a backend or a sampler is given.
 
     Args:
@@ -27,11 +29,17 @@ def make_runner(
         sampler: any SamplerV2, in place of a backend.
         noise_model: noise for Aer.
         pass_manager: transpiles each circuit once before it is bound.
+        mitigation: which errors are mitigated; None, or one that only asks for ``codewords``,
+            leaves the runner as it is.
 
     Raises:
+        ImportError: read-out mitigation without mthree.
         TypeError: an argument has a wrong type.
-        ValueError: both a backend and a sampler, or noise for something that is not Aer.
+        ValueError: both a backend and a sampler, noise for something that is not Aer, or
+            mitigation that the runner cannot do.
     """
+    if mitigation is not None and not isinstance(mitigation, Mitigation):
+        raise TypeError(f"mitigation must be a Mitigation or None, got {mitigation!r}.")
     if pass_manager is not None and not hasattr(pass_manager, "run"):
         raise TypeError(f"pass_manager must have a run method, got {pass_manager!r}.")
     if backend is not None and sampler is not None:
@@ -43,6 +51,11 @@ def make_runner(
             "noise_model= is for Aer; a device and a sampler have noise of their own. Use "
             "backend=AerSimulator(noise_model=...) or leave backend and sampler out."
         )
+    runner: AerRunner | SamplerRunner
     if sampler is not None or (backend is not None and not isinstance(backend, AerSimulator)):
-        return SamplerRunner(sampler, backend=backend, pass_manager=pass_manager)
-    return AerRunner(backend, noise_model=noise_model, pass_manager=pass_manager)
+        runner = SamplerRunner(sampler, backend=backend, pass_manager=pass_manager)
+    else:
+        runner = AerRunner(backend, noise_model=noise_model, pass_manager=pass_manager)
+    if mitigation is None or not mitigation.runs:
+        return runner
+    return MitigatedRunner(runner, mitigation)
