@@ -83,9 +83,9 @@ def atomized_digits(
     name: Annotated[str, typer.Option("--set", help="digits (8x8) or mnist (28x28).")] = "digits",
     stored: Annotated[int, typer.Option(min=2, help="Stored patterns.")] = 40,
     size: Annotated[int, typer.Option(min=1, help="Patterns a shard.")] = 8,
-    probes: Annotated[int, typer.Option(min=1, help="Probes.")] = 10,
+    probes: Annotated[int, typer.Option(min=1, help="Probes.")] = 40,
     flips: Annotated[float, typer.Option(min=0, max=1, help="Flipped share of pixels.")] = 0.2,
-    beta: Annotated[float, typer.Option(min=0, help="Inverse temperature.")] = 0.3,
+    beta: Annotated[float, typer.Option(min=0, help="Inverse temperature.")] = 0.4,
     shots: Annotated[int, typer.Option(min=1, help="Shots a submodule and probe.")] = 1000,
     whole: Annotated[
         int, typer.Option(min=0, help="Probes that the memory in one piece recalls, too.")
