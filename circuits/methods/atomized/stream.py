@@ -199,15 +199,15 @@ def _some_shards(
 
 
 def _shard_bytes(size: int, shape: tuple[int, ...]) -> int:
-    """Memory of a shard's work: patterns as floats, logits, and a share of the answer."""
+    """Memory of a shard's work: patterns as they are, checked and as floats; logits; the answer."""
     probes, neurons = shape
-    return 8 * (size * (neurons + probes) + 2 * probes * neurons)
+    return size * (8 * (neurons + probes) + 3 * neurons) + 4 * 8 * probes * neurons
 
 
 def _shard_size(total: int, shape: tuple[int, ...], room: int) -> int:
     """Patterns a shard."""
     fixed = _shard_bytes(0, shape)
-    size = (room - fixed) // (8 * sum(shape))
+    size = (room - fixed) // (_shard_bytes(1, shape) - fixed)
     if size < 1:
         raise ValueError(
             f"memory={room // _MIB} MiB is too little for {shape[0]} probes of {shape[1]} neurons "
