@@ -156,13 +156,24 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(width=max(120, console.width))
 
 
-def report(title: str, rows: Sequence[Row], path: Path, *, seed: int) -> None:
-    """Prints rows as a table and writes them, with versions, seed and machine, to a CSV file."""
+def report(
+    title: str, rows: Sequence[Row], path: Path, *, seed: int, shown: Sequence[Row] | None = None
+) -> None:
+    """Prints rows as a table and writes them, with versions, seed and machine, to a CSV file.
+
+    Args:
+        title: of the table.
+        rows: what is written.
+        path: the file.
+        seed: of the run.
+        shown: what is printed, where it is less than what is written.
+    """
     console = wide_console()
+    printed = rows if shown is None else shown
     table = Table(title=title)
-    for column in rows[0]:
+    for column in printed[0]:
         table.add_column(column, overflow="fold")
-    for row in rows:
+    for row in printed:
         table.add_row(*(show(value) for value in row.values()))
     console.print(table)
     extra = {"seed": str(seed), **environment()}

@@ -220,7 +220,26 @@ def main(
     behind = load_device(device)
     rows = [] if skip_letters else letters(behind, letter_shots, seed)
     rows += memory(behind, neurons, stored, shots, seed)
-    report(f"{behind.name}, {behind.num_qubits} qubits", rows, csv, seed=seed)
+    title = f"{behind.name}, {behind.num_qubits} qubits; intervals at 95 %"
+    report(title, rows, csv, seed=seed, shown=[shortened(row) for row in rows])
+
+
+def shortened(row: Row) -> Row:
+    """A row as it is printed: a figure and its interval in one column."""
+    gates = row["two-qubit gates"]
+    return {
+        "circuit": row["circuit"],
+        "mitigation": row["mitigation"],
+        "right": f"{row['right']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+        "law": row["law"],
+        "classical": row["classical"],
+        "accepted": f"{row['acceptance']:.3f}",
+        "by law": f"{row['acceptance law']:.3f}",
+        "overhead": f"{row['overhead']:.2f}",
+        "qubits": row["qubits"],
+        "2-qubit": "" if math.isnan(gates) else f"{gates:.0f}",
+        "runs": row["runs"],
+    }
 
 
 if __name__ == "__main__":
