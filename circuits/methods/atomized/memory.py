@@ -296,7 +296,9 @@ class AtomizedMemory(Method):
                 )
             top = logarithms.max(axis=1)
             top = np.where(np.isfinite(top), top, 0.0)
-            reference = np.max([scale for _, scale in logs], axis=0)
+            # Relative to the least distances that those who answer have subtracted, as shots are.
+            scales = np.stack([scale for _, scale in logs], axis=1)
+            reference = np.where(answering, scales, -math.inf).max(axis=1)
             kernels = np.exp(logarithms - top[:, None])
             total = kernels.sum(axis=1)
             refuse_empty(total)

@@ -245,6 +245,17 @@ def test_dead_shards_leave_the_rest_exact(memory, probes):
     assert (measured.parts.status == found.parts.status).all()
 
 
+def test_with_shards_dead_law_and_shots_subtract_the_same(memory, probes):
+    """Fails if the law were relative to the least distance of a shard that is dead."""
+    nearest = int(np.abs(memory.patterns @ probes[0]).argmax())
+    cut = AtomizedMemory(SEARCHED, shards=5, faults=Faults(dead=[nearest // 2]))
+    law = recall(memory, probes[:1], cut, exact=True)
+    shots = 4000
+    drawn = cut.sample_law(memory, probes[:1], shots, as_generator(2))
+    error = np.sqrt(law.acceptance / shots)
+    assert np.abs(drawn.acceptance - law.acceptance) < 5.3 * error
+
+
 def test_replicas_restore_the_whole(memory, probes):
     whole = recall(memory, probes, WHOLES["exp"], exact=True)
     cut = AtomizedMemory(WHOLES["exp"], shards=4, replicas=2, faults=Faults(dead=[0, 2, 5, 7]))
