@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from qiskit.primitives import BackendSamplerV2
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.transpiler import generate_preset_pass_manager
 from scipy import stats
 
 from qhopfield.circuits import (
@@ -479,3 +482,39 @@ def test_spread_options_are_checked(memory, probes):
             recall(memory, probes, cut, **options)
     with pytest.raises(ValueError, match="only an AtomizedMemory"):
         recall(memory, probes, FilteredMemory(), deadline=1.0)
+
+
+# Devices
+
+
+class Counted:
+    """A pass manager that counts its circuits."""
+
+    def __init__(self, inner):
+        self.inner, self.calls = inner, 0
+
+    def run(self, circuit):
+        self.calls += 1
+        return self.inner.run(circuit)
+
+
+@pytest.mark.filterwarnings("ignore:Qiskit backend.*has no QubitProperties")
+@pytest.mark.parametrize("by", ["backend", "sampler"])
+def test_submodules_are_transpiled_once_for_a_device(by):
+    device = GenericBackendV2(5, noise_info=False, seed=1)
+    memory = ModernHopfield(random_patterns(4, 3, seed=2), beta=0.5)
+    rows = np.repeat(memory.patterns, 10, axis=0)  # two pieces a submodule
+    manager = Counted(generate_preset_pass_manager(1, backend=device, seed_transpiler=1))
+    runs = {"backend": device} if by == "backend" else {"sampler": BackendSamplerV2(backend=device)}
+    cut = AtomizedMemory(FilteredMemory(TrugenbergerFilter(1), fresh=True), shards=2)
+    found = recall(memory, rows, cut, shots=200, seed=3, pass_manager=manager, **runs)
+    assert manager.calls == 2
+    law = recall(memory, rows[:1], cut, exact=True)
+    # Ten probes are the same: 2,000 shots a submodule in all.
+    assert abs(found.acceptance[:10].mean() - law.acceptance[0]) < 5.3 * np.sqrt(0.25 / 2000)
+
+
+def test_a_device_that_is_too_small_says_what_to_cut(memory, probes):
+    device = GenericBackendV2(5, noise_info=False)
+    with pytest.raises(ValueError, match=r"needs 13 qubits .* has 5. Cut the memory into more"):
+        recall(memory, probes, AtomizedMemory(SEARCHED, shards=2), backend=device)
