@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from dataclasses import fields as dataclass_fields
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .common.archive import read_archive, write_archive, write_json
 from .common.checks import check_count
 from .common.files import whole_file
 from .common.statistics import wilson_interval
@@ -22,16 +20,11 @@ from .models import ClassicalRecall, Model
 from .patterns import check_spins, to_bits, to_bitstring
 from .patterns import overlaps as pattern_overlaps
 from .resources import Resources
+from .result_files import damaged, read_result, write_result, write_result_json
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-FILE_KIND = "qhopfield.RecallResult"
-"""What a saved result calls itself."""
-
-FILE_VERSION = 1
-"""Version of the layout of a saved result; goes up when an older reader could not read it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -449,11 +442,7 @@ class RecallResult:
             FileNotFoundError: the folder does not exist.
             IsADirectoryError: ``path`` is a folder.
         """
-        content: dict[str, Any] = {"kind": FILE_KIND, "version": FILE_VERSION, **self._header()}
-        content |= {name: getattr(self, name) for name in _WRITTEN}
-        content["trace"] = None if self.trace is None else asdict(self.trace)
-        content["parts"] = None if self.parts is None else asdict(self.parts)
-        write_json(path, content)
+        write_result_json(path, self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything into an ``.npz`` file that :meth:`load` reads back.
@@ -465,17 +454,7 @@ class RecallResult:
             IsADirectoryError: ``path`` is a folder.
             ValueError: ``path`` does not end in ``.npz``.
         """
-        arrays = {name: getattr(self, name) for name in (*_SAVED, *_OPTIONAL)}
-        arrays["outcomes"] = np.concatenate(self.outcomes)
-        arrays["weights"] = np.concatenate(self.weights)
-        arrays["lengths"] = np.array([len(weights) for weights in self.weights])
-        if self.trace is not None:
-            arrays["trace_overlaps"] = self.trace.overlaps
-            arrays["trace_energies"] = self.trace.energies
-        if self.parts is not None:
-            arrays |= {f"parts_{name}": array for name, array in vars(self.parts).items()}
-        arrays = {name: array for name, array in arrays.items() if array is not None}
-        write_archive(path, FILE_KIND, FILE_VERSION, self._header(), arrays)
+        write_result(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RecallResult:
@@ -485,26 +464,11 @@ class RecallResult:
             FileNotFoundError: there is no such file.
             ValueError: the file is no saved result, or one of a newer format.
         """
-        header, arrays = read_archive(path, FILE_KIND, FILE_VERSION)
+        fields = read_result(path)
         try:
-            ends = np.cumsum(arrays["lengths"])[:-1]
-            costs = header.pop("resources")
-            trace = None
-            if "trace_overlaps" in arrays:
-                trace = Trace(arrays["trace_overlaps"], arrays["trace_energies"])
-            parts = None
-            if "parts_status" in arrays:
-                names = [each.name for each in dataclass_fields(Parts)]
-                parts = Parts(**{name: arrays[f"parts_{name}"] for name in names})
-            fields: dict[str, Any] = header
-            fields |= {name: arrays[name] for name in _SAVED}
-            fields |= {name: arrays.get(name) for name in _OPTIONAL}
-            fields["outcomes"] = tuple(np.split(arrays["outcomes"], ends))
-            fields["weights"] = tuple(np.split(arrays["weights"], ends))
-            fields["resources"] = None if costs is None else Resources(**costs)
-            return cls(trace=trace, parts=parts, **fields)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)} is a damaged {FILE_KIND}: {error}") from error
+            return cls(**fields)
+        except (TypeError, ValueError) as error:
+            raise damaged(path, error) from error
 
     def plot(
         self,
@@ -533,16 +497,6 @@ class RecallResult:
 
         return plot_recall(self, shape, probes=probes, max_probes=max_probes, labels=labels)
 
-    def _header(self) -> dict[str, Any]:
-        return {
-            "method": self.method,
-            "model": self.model,
-            "run_on": self.run_on,
-            "seed": self.seed,
-            "shots": self.shots,
-            "resources": None if self.resources is None else asdict(self.resources),
-        }
-
     def _intervals(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.exact:
             return np.stack([shares, shares], axis=1)
@@ -558,24 +512,6 @@ class RecallResult:
             return np.full(len(states), -1, dtype=np.int64)
         nearest = self._overlaps(states).argmax(axis=1)
         return np.where(states.any(axis=1), nearest, -1).astype(np.int64)
-
-
-# Arrays that a saved result always has, those it may have, and those that JSON gets.
-_SAVED = ("probes", "patterns", "accepted", "attempts", "folded", "energies", "converged")
-_OPTIONAL = ("classical_states", "classical_energies", "effective")
-_WRITTEN = (
-    *_SAVED,
-    "states",
-    "probabilities",
-    "probability_intervals",
-    "expectations",
-    "standard_errors",
-    "overlaps",
-    "acceptance",
-    "acceptance_intervals",
-    "counts",
-    *_OPTIONAL,
-)
 
 
 def _frozen(array: Any) -> Any:

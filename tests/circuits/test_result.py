@@ -16,7 +16,8 @@ from qhopfield.circuits.methods import Law, NeuronDynamics, Samples, Trace
 from qhopfield.circuits.models import Hopfield
 from qhopfield.circuits.patterns import load_set
 from qhopfield.circuits.resources import Resources
-from qhopfield.circuits.result import FILE_KIND, FILE_VERSION, RecallResult
+from qhopfield.circuits.result import RecallResult
+from qhopfield.circuits.result_files import FILE_KIND, FILE_VERSION
 
 PATTERNS = np.array([[1, 1, 1, 1], [1, 1, -1, -1]])
 PROBES = np.array([[1, 1, 0, 1], [1, -1, -1, 0.5], [1, 1, 1, 1]])

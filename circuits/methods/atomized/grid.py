@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.special import bdtr, bdtrc
 from ...blocks.filters import ExpFilter, KernelFilter, MemoryFilter
 from ...models import Exponential
 from ..samples import Parts, Samples
-from .combine import Place
+from .combine import Place, Reading
 from .faults import DEAD, LATE
 from .submodule import Submodule
 
@@ -145,7 +145,46 @@ def coarse_kernels(
     return kernels
 
 
-def unlikely(count: float, shots: int, expected: float, margin: float, level: float) -> bool:
+def contradicting(
+    grid: Grid,
+    places: Sequence[Place],
+    rows: NDArray[np.float64],
+    readings: Mapping[tuple[int, int], Reading],
+    shots: int,
+    rate: float,
+    margin: float,
+) -> list[tuple[int, int]]:
+    """Probes and submodules whose counts the submodule's law does not explain.
+
+    Two numbers are tested, each on two sides: how many shots were accepted, and how many of those
+    name a stored pattern.
+
+    Args:
+        grid: the submodules.
+        places: where each stands.
+        rows: the probes, (P, N).
+        readings: by probe and submodule.
+        shots: runs a probe and submodule.
+        rate: of false alarms, a probe.
+        margin: relative deviation of an acceptance that is forgiven.
+    """
+    laws = {key: each.kept(rows)[0].mean(axis=1) for key, each in grid.submodules.items()}
+    known = {
+        key: {state.tobytes() for state in each.answers()} for key, each in grid.submodules.items()
+    }
+    level = rate / (4 * len(places))
+    found = []
+    for (probe, number), reading in readings.items():
+        key = places[number].shard, places[number].block
+        expected = float(laws[key][probe])
+        sound = [state.tobytes() in known[key] for state in reading.states]
+        counts = float(reading.counts.sum()), float(reading.counts[sound].sum())
+        if any(_unlikely(count, shots, expected, margin, level) for count in counts):
+            found.append((probe, number))
+    return found
+
+
+def _unlikely(count: float, shots: int, expected: float, margin: float, level: float) -> bool:
     """Whether a binomial count is beyond what a probability within the margin explains."""
     high = min(1.0, expected * (1.0 + margin))
     low = expected * (1.0 - margin)

@@ -28,13 +28,13 @@ from .grid import (
     REJECTED,
     Grid,
     coarse_kernels,
+    contradicting,
     heard,
     parts_of,
     refuse_blocks,
     refuse_empty,
     refuse_silence,
     statuses,
-    unlikely,
 )
 from .submodule import Submodule, SubmodulePiece
 
@@ -481,7 +481,10 @@ class AtomizedMemory(Method):
                     answer.outcomes[j], answer.weights[j], shots, float(scale[j]), inflation
                 )
         if self.detect is not None:
-            self._reject(grid, places, rows, status, readings, shots)
+            for probe, number in contradicting(
+                grid, places, rows, readings, shots, self.detect, self.margin
+            ):
+                status[probe, number] = REJECTED
         refuse_silence(status)
         wholes = [
             combine(
@@ -498,29 +501,3 @@ class AtomizedMemory(Method):
             for probe in range(len(rows))
         ]
         return samples_of(wholes, shots, parts_of(grid, places, status, acceptance))
-
-    def _reject(
-        self,
-        grid: Grid,
-        places: Sequence[Place],
-        rows: NDArray[np.float64],
-        status: NDArray[np.uint8],
-        readings: dict[tuple[int, int], Reading],
-        shots: int,
-    ) -> None:
-        """Marks submodules whose counts their law does not explain."""
-        assert self.detect is not None  # asked for
-        laws = {key: each.kept(rows)[0].mean(axis=1) for key, each in grid.submodules.items()}
-        known = {
-            key: {state.tobytes() for state in each.answers()}
-            for key, each in grid.submodules.items()
-        }
-        # Two numbers of each submodule are tested, each on two sides.
-        level = self.detect / (4 * len(places))
-        for (probe, number), reading in readings.items():
-            key = places[number].shard, places[number].block
-            expected = float(laws[key][probe])
-            sound = [state.tobytes() in known[key] for state in reading.states]
-            for count in (float(reading.counts.sum()), float(reading.counts[sound].sum())):
-                if unlikely(count, shots, expected, self.margin, level):
-                    status[probe, number] = REJECTED
