@@ -73,7 +73,7 @@ def statuses(
     return status
 
 
-def heard(
+def _heard(
     places: Sequence[Place], status: NDArray[np.uint8], shards: int, blocks: int
 ) -> NDArray[np.bool_]:
     """Whether all blocks of a shard have a replica that answered, (P, S)."""
@@ -83,9 +83,16 @@ def heard(
     return np.asarray(found.all(axis=2))
 
 
-def refuse_silence(status: NDArray[np.uint8]) -> None:
-    """Raises where no submodule is left for some probe."""
-    silent = np.flatnonzero(~(status == ANSWERED).any(axis=1))
+def heard_or_refused(
+    places: Sequence[Place], status: NDArray[np.uint8], shards: int, blocks: int
+) -> NDArray[np.bool_]:
+    """Whether all blocks of a shard have a replica that answered, (P, S).
+
+    Raises:
+        RuntimeError: no shard has, for some probe.
+    """
+    found = _heard(places, status, shards, blocks)
+    silent = np.flatnonzero(~found.any(axis=1))
     if silent.size:
         row = status[silent[0]]
         listed = ", ".join(
@@ -93,10 +100,12 @@ def refuse_silence(status: NDArray[np.uint8]) -> None:
             for code, name in enumerate(Parts.STATUS)
             if (row == code).any()
         )
+        whole = "No submodule" if not (row == ANSWERED).any() else "No shard with all its blocks"
         raise RuntimeError(
-            f"No submodule answered for probe {int(silent[0])}: of {len(row)}, {listed}. More "
-            "replicas, a larger margin for detect, or a longer wait may help."
+            f"{whole} answered for probe {int(silent[0])}: of {len(row)} submodules, {listed}. "
+            "More replicas, a larger margin for detect, or a longer wait may help."
         )
+    return found
 
 
 def refuse_empty(total: NDArray[np.float64]) -> None:

@@ -29,11 +29,10 @@ from .grid import (
     Grid,
     coarse_kernels,
     contradicting,
-    heard,
+    heard_or_refused,
     parts_of,
     refuse_blocks,
     refuse_empty,
-    refuse_silence,
     statuses,
 )
 from .submodule import Submodule, SubmodulePiece
@@ -287,8 +286,7 @@ class AtomizedMemory(Method):
             status[:, fates == RANDOM] = np.where(
                 status[:, fates == RANDOM] == ANSWERED, REJECTED, status[:, fates == RANDOM]
             )
-            refuse_silence(status)
-            answering = heard(places, status, len(grid.shards), grid.num_blocks)
+            answering = heard_or_refused(places, status, len(grid.shards), grid.num_blocks)
             logarithms = np.full((len(rows), len(grid.patterns)), -math.inf)
             for shard, (kernel, _) in enumerate(logs):
                 logarithms[:, grid.shards[shard]] = np.where(
@@ -485,7 +483,7 @@ class AtomizedMemory(Method):
                 grid, places, rows, readings, shots, self.detect, self.margin
             ):
                 status[probe, number] = REJECTED
-        refuse_silence(status)
+        heard_or_refused(places, status, len(grid.shards), grid.num_blocks)
         wholes = [
             combine(
                 [

@@ -316,8 +316,14 @@ def test_faults_are_drawn_from_their_seed_alone():
 def test_all_dead_says_what_failed(memory, probes):
     cut = AtomizedMemory(WHOLES["exp"], shards=3, faults=Faults(dead=[0, 1], late=[2]))
     for options in ({"exact": True}, {"shots": 10, "seed": 1}):
-        with pytest.raises(RuntimeError, match="of 3, 2 dead, 1 late"):
+        with pytest.raises(RuntimeError, match=r"No submodule .* of 3 submodules, 2 dead, 1 late"):
             recall(memory, probes, cut, **options)
+    torn = AtomizedMemory(WHOLES["exp"], shards=2, blocks=2, faults=Faults(dead=[0, 3]))
+    for options in ({"exact": True}, {"shots": 10, "seed": 1}):
+        with pytest.raises(
+            RuntimeError, match=r"No shard with all its blocks .* 2 answered, 2 dead"
+        ):
+            recall(memory, probes, torn, **options)
 
 
 # Results and journals
