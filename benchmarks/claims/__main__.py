@@ -50,6 +50,13 @@ def claims(
     except (ValueError, OSError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from error
+    except ModuleNotFoundError as error:
+        typer.echo(
+            f"Error: a worker cannot import what a claim needs ({error}). Start the workers with "
+            "PYTHONPATH set to the folder that holds benchmarks/.",
+            err=True,
+        )
+        raise typer.Exit(2) from error
     console = wide_console()
     console.print(run.table(chosen, outcomes))
     failed = [outcome.id for outcome in outcomes if not run.succeeded([outcome])]
