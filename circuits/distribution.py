@@ -13,17 +13,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
+from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from .common.jobs import open_client, run_jobs
 from .common.journal import Journal
 from .execution import Mitigation, make_runner
 from .methods import Method, Runner, Samples, Trace
-from .methods.base import Pieces, Progress
+from .methods.base import Pieces, Probes, Progress
 from .methods.pieces import Piece, finish
+from .methods.probes import as_states
 from .models import Model
 
 if TYPE_CHECKING:
@@ -69,13 +70,17 @@ class RunnerRecipe:
 
     def settings(self) -> dict[str, Any]:
         """What the results depend on, for a journal."""
-        noise = None
-        if self.noise_model is not None:
-            noise = _digest(json.dumps(self.noise_model.to_dict(serializable=True), sort_keys=True))
         runs = self.sampler if self.backend is None else self.backend
+        # Of other backends and of samplers, only what they are called is known.
+        options = dict(runs.options) if isinstance(runs, AerSimulator) else {}
+        noise = options.pop("noise_model", None) if self.noise_model is None else self.noise_model
         return {
             "runs on": None if runs is None else repr(getattr(runs, "name", None) or type(runs)),
-            "noise_model": noise,
+            "options": repr(sorted(options.items())),
+            "noise_model": None
+            if noise is None
+            else _digest(json.dumps(noise.to_dict(serializable=True), sort_keys=True)),
+            "pass_manager": None if self.pass_manager is None else type(self.pass_manager).__name__,
             "mitigation": repr(self.mitigation),
         }
 
@@ -157,7 +162,7 @@ def recall_journal(
     path: str | os.PathLike[str],
     model: Model,
     method: Method,
-    probes: NDArray[np.float64],
+    probes: Probes,
     shots: int,
     seed: Any,
     recipe: RunnerRecipe,
@@ -176,16 +181,18 @@ def recall_journal(
         )
     if " at 0x" in repr(method):
         raise ValueError(f"journal= needs a method that prints as what it is, got {method!r}.")
-    weights = getattr(model, "weights", None)
-    arrays = [each for each in (model.patterns, weights) if each is not None]
+    states = as_states(probes)
+    given = probes if states is None else np.stack([np.asarray(each.data) for each in states])
+    # What a model prints is rounded.
+    memory = [getattr(model, name, None) for name in ("patterns", "weights", "bias", "beta")]
     return Journal(
         path,
         "recall",
         {
             "model": repr(model),
-            "memory": _digest(*(np.ascontiguousarray(each).tobytes() for each in arrays)),
+            "memory": _digest(*map(_bytes, memory)),
             "method": repr(method),
-            "probes": _digest(np.ascontiguousarray(probes).tobytes()),
+            "probes": _digest(_bytes(given)),
             "shots": shots,
             "seed": int(seed),
             "law": law,
@@ -246,3 +253,7 @@ def _digest(*parts: bytes | str) -> str:
         whole.update(part.encode() if isinstance(part, str) else part)
         whole.update(b"\0")
     return whole.hexdigest()[:16]
+
+
+def _bytes(array: Any) -> bytes:
+    return b"" if array is None else np.asarray(array).astype(np.complex128).tobytes()

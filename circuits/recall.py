@@ -130,9 +130,7 @@ def recall(
         def spread_out(law: bool) -> Samples:
             kept = None
             if journal is not None:
-                kept = recall_journal(
-                    journal, model, method, expectations, shots, seed, recipe, law
-                )
+                kept = recall_journal(journal, model, method, probes, shots, seed, recipe, law)
                 stack.enter_context(kept)
             return run_pieces(
                 method.pieces(model, probes, shots, rng, law=law),

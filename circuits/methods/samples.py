@@ -122,13 +122,11 @@ class Parts:
 
     def covered(self) -> NDArray[np.float64]:
         """Share of the stored patterns whose submodules answered for every block, (P,)."""
-        shards, blocks = int(self.shard.max()) + 1, int(self.block.max()) + 1
-        heard = np.zeros((len(self.status), shards, blocks), dtype=bool)
-        sizes = np.zeros(shards)
-        for part, (shard, block) in enumerate(zip(self.shard, self.block, strict=True)):
-            heard[:, shard, block] |= self.status[:, part] == 0
-            sizes[shard] = self.patterns[part]
-        return np.asarray(heard.all(axis=2) @ sizes / sizes.sum())
+        sizes = np.zeros(int(self.shard.max()) + 1)
+        sizes[self.shard] = self.patterns
+        return np.asarray(
+            complete_shards(self.shard, self.block, self.status) @ sizes / sizes.sum()
+        )
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a probe and submodule."""
@@ -146,6 +144,16 @@ class Parts:
                 "acceptance": self.acceptance.ravel(),
             }
         )
+
+
+def complete_shards(
+    shard: NDArray[np.int64], block: NDArray[np.int64], status: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Whether every block of a shard has a replica that answered, (P, S)."""
+    heard = np.zeros((len(status), int(shard.max()) + 1, int(block.max()) + 1), dtype=bool)
+    for part, place in enumerate(zip(shard, block, strict=True)):
+        heard[:, place[0], place[1]] |= status[:, part] == Parts.STATUS.index("answered")
+    return np.asarray(heard.all(axis=2))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from qiskit.quantum_info import Statevector
+from qiskit_aer import AerSimulator
 
 from qhopfield.circuits import (
     AtomizedMemory,
@@ -14,6 +15,7 @@ from qhopfield.circuits import (
     RejectionSampling,
     RotationNeuron,
     RUSNeuron,
+    make_noise,
     recall,
 )
 from qhopfield.circuits.patterns import all_states, corrupt, random_patterns
@@ -121,3 +123,32 @@ def test_late_coarse_answers_leave_the_choice_to_size(monkeypatch):
     assert isinstance(coarse, SubmodulePiece)
     todo = pieces.send([None])
     assert {len(piece.submodule.patterns) for piece in todo} == {3}
+
+
+def test_a_journal_is_of_one_memory_and_one_simulator(tmp_path):
+    """What prints alike is not the same: rounded numbers, a bias, amplitudes, options of Aer."""
+    weights, basis = np.ones((2, 2)) - np.eye(2), np.eye(4)
+    plus, minus = (Statevector((basis[0] + sign * basis[3]) / np.sqrt(2)) for sign in (1, -1))
+    coherent = NeuronDynamics(RotationNeuron(), sweeps=1, register="coherent")
+    patterns = random_patterns(3, 4, seed=1)
+    filtered = FilteredMemory(ExpFilter(0.3), fresh=True)
+    noisy = [AerSimulator(noise_model=make_noise(two_qubit=p)) for p in (0.01, 0.02)]
+    pairs = {
+        "bias": [(Hopfield(weights, bias), [1, 1], coherent, {}) for bias in ([0, 0], [0, 0.5])],
+        "beta": [
+            (ModernHopfield(patterns, beta), patterns, RejectionSampling(), {})
+            for beta in (0.3, 0.3 + 1e-9)
+        ],
+        "state": [(Hopfield(weights), state, coherent, {}) for state in (plus, minus)],
+        "noise": [
+            (ModernHopfield(patterns), patterns, filtered, {"backend": each}) for each in noisy
+        ],
+    }
+    for name, (first, second) in pairs.items():
+        for number, (model, probes, method, options) in enumerate((first, second)):
+            given = {"shots": 5, "seed": 1, "journal": tmp_path / name, **options}
+            if not number:
+                recall(model, probes, method, **given)
+                continue
+            with pytest.raises(ValueError, match="other settings"):
+                recall(model, probes, method, **given)

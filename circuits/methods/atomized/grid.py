@@ -11,7 +11,8 @@ from scipy.special import bdtr, bdtrc
 
 from ...blocks.filters import ExpFilter, KernelFilter, MemoryFilter
 from ...models import Exponential
-from ..samples import Parts, Samples
+from ...patterns import to_index
+from ..samples import Parts, Samples, complete_shards
 from .combine import Place, Reading
 from .faults import DEAD, LATE
 from .submodule import Submodule
@@ -73,25 +74,15 @@ def statuses(
     return status
 
 
-def _heard(
-    places: Sequence[Place], status: NDArray[np.uint8], shards: int, blocks: int
-) -> NDArray[np.bool_]:
-    """Whether all blocks of a shard have a replica that answered, (P, S)."""
-    found = np.zeros((len(status), shards, blocks), dtype=bool)
-    for number, place in enumerate(places):
-        found[:, place.shard, place.block] |= status[:, number] == ANSWERED
-    return np.asarray(found.all(axis=2))
-
-
-def heard_or_refused(
-    places: Sequence[Place], status: NDArray[np.uint8], shards: int, blocks: int
-) -> NDArray[np.bool_]:
+def heard_or_refused(places: Sequence[Place], status: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Whether all blocks of a shard have a replica that answered, (P, S).
 
     Raises:
         RuntimeError: no shard has, for some probe.
     """
-    found = _heard(places, status, shards, blocks)
+    shard = np.array([place.shard for place in places])
+    block = np.array([place.block for place in places])
+    found = complete_shards(shard, block, status)
     silent = np.flatnonzero(~found.any(axis=1))
     if silent.size:
         row = status[silent[0]]
@@ -145,10 +136,8 @@ def coarse_kernels(
             continue
         for probe in range(probes):
             counts = np.zeros(2 ** answer.outcomes[probe].shape[1])
-            places = ((1 - answer.outcomes[probe]) // 2) @ (
-                1 << np.arange(len(counts).bit_length() - 1)
-            )
-            np.add.at(counts, places, answer.weights[probe])
+            if len(answer.outcomes[probe]):
+                counts[to_index(answer.outcomes[probe])] = answer.weights[probe]
             # Half a count stands for none, so that one block that saw nothing does not decide.
             kernels[probe] += np.log(counts[: len(grid.shards)] + 0.5)
     return kernels

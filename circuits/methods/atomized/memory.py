@@ -286,7 +286,7 @@ class AtomizedMemory(Method):
             status[:, fates == RANDOM] = np.where(
                 status[:, fates == RANDOM] == ANSWERED, REJECTED, status[:, fates == RANDOM]
             )
-            answering = heard_or_refused(places, status, len(grid.shards), grid.num_blocks)
+            answering = heard_or_refused(places, status)
             logarithms = np.full((len(rows), len(grid.patterns)), -math.inf)
             for shard, (kernel, _) in enumerate(logs):
                 logarithms[:, grid.shards[shard]] = np.where(
@@ -483,7 +483,7 @@ class AtomizedMemory(Method):
                 grid, places, rows, readings, shots, self.detect, self.margin
             ):
                 status[probe, number] = REJECTED
-        heard_or_refused(places, status, len(grid.shards), grid.num_blocks)
+        heard_or_refused(places, status)
         wholes = [
             combine(
                 [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.cluster.vq import kmeans2
@@ -41,11 +43,15 @@ def similar_shards(patterns: ArrayLike, shards: int, *, seed: Seed = None) -> li
     index_parts(check_count(shards, "shards", minimum=1), len(rows), "shards", "patterns")
     rng = as_generator(seed)
     first = rows[rng.choice(len(rows), size=shards, replace=False)]
-    centres, _ = kmeans2(rows, first, minit="matrix", missing="warn" if shards == 1 else "raise")
-    # Every centre has as many places as its shard may hold.
-    places = np.repeat(np.arange(shards), -(-len(rows) // shards))
-    costs = ((rows[:, None, :] - centres[None]) ** 2).sum(axis=2)[:, places]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a centre without patterns stays where it was
+        centres, _ = kmeans2(rows, first, minit="matrix", missing="warn")
+    distances = ((rows[:, None, :] - centres[None]) ** 2).sum(axis=2)
+    # Every centre has the places of a small shard, which must be taken, and one place more.
+    small = len(rows) // shards
+    must = distances - (distances.max() + 1.0) * len(rows)
+    places = np.concatenate([np.repeat(np.arange(shards), small), np.arange(shards)])
+    costs = np.hstack([np.repeat(must, small, axis=1), distances])
     taken, chosen = linear_sum_assignment(costs)
     label = places[chosen[np.argsort(taken)]]
-    found = [np.flatnonzero(label == shard).tolist() for shard in range(shards)]
-    return sorted(part for part in found if part)
+    return sorted(np.flatnonzero(label == shard).tolist() for shard in range(shards))

@@ -187,7 +187,6 @@ def _some_shards(
                 f"patterns must be +-1; patterns {start} to {end - 1} hold something else."
             )
         keys = shard.astype(np.float64)
-        # Patterns first: of the two ways round, BLAS is the faster on tall matrices.
         logits = rows @ keys.T
         logits *= beta
         top = logits.max(axis=1)

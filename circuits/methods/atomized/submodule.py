@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 
 from ...blocks.filters import KernelFilter, MemoryFilter
 from ...blocks.loaders import Loader
-from ...patterns import to_spins
+from ...patterns import all_states, to_spins
 from ..base import Runner, Samples, gather
 from ..filtered import FilteredMemory
 from ..minimum import least_distances
@@ -78,9 +78,8 @@ class Submodule:
         """What it answers for each of its patterns, (M_s, W): the pattern or its number's bits."""
         if not self.indexed:
             return self.patterns
-        number = np.arange(len(self.patterns))
         width = max(1, (len(self.patterns) - 1).bit_length())
-        return to_spins((number[:, None] >> np.arange(width) & 1).astype(np.uint8))
+        return all_states(width)[: len(self.patterns)]
 
     def draw(self, rows: NDArray[np.float64], shots: int, rng: np.random.Generator) -> Samples:
         """Shots drawn from the law: binomial, then multinomial."""
@@ -90,7 +89,7 @@ class Submodule:
         even = np.full_like(kept, 1.0 / kept.shape[1])
         shares = np.divide(kept, total, out=even, where=total > 0)
         samples = sample_patterns(self.answers(), shares, acceptance, shots, rng)
-        return _with_scale(samples, scale)
+        return replace(samples, log_scale=scale)
 
     def run(
         self, rows: NDArray[np.float64], shots: int, runner: Runner, rng: np.random.Generator
@@ -162,10 +161,6 @@ class SubmodulePiece:
         if self.law:
             return self.submodule.draw(self.rows, self.shots, rng)
         return self.submodule.run(self.rows, self.shots, runner, rng)
-
-
-def _with_scale(samples: Samples, scale: NDArray[np.float64]) -> Samples:
-    return Samples(**{**vars(samples), "log_scale": scale})
 
 
 @lru_cache(maxsize=_KEPT)
