@@ -24,7 +24,7 @@ from rich.console import Console
 
 from qhopfield.circuits import NeuronDynamics, RUSNeuron
 from qhopfield.circuits.capacity import CapacityResult, ModelSpec, capacity
-from qhopfield.circuits.common.jobs import open_client
+from qhopfield.circuits.common.cluster import open_client
 from qhopfield.circuits.common.journal import Journal
 
 from .common import RESULTS, Row, report, seconds

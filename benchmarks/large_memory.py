@@ -20,7 +20,7 @@ import typer
 from numpy.typing import NDArray
 
 from qhopfield.circuits import softmax_recall
-from qhopfield.circuits.common.jobs import open_client
+from qhopfield.circuits.common.cluster import open_client
 from qhopfield.circuits.patterns import corrupt, load_set
 
 from .common import RESULTS, median, ratio, report, take_turns

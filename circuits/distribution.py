@@ -18,7 +18,8 @@ from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
-from .common.jobs import open_client, run_jobs
+from .common.cluster import open_client
+from .common.jobs import run_jobs
 from .common.journal import Journal
 from .execution import Mitigation, make_runner
 from .methods import Method, Runner, Samples, Trace

@@ -12,7 +12,7 @@ from qiskit.providers import BackendV2
 from qiskit_aer.noise import NoiseModel
 
 from .common.checks import check_count, check_real
-from .common.jobs import check_client
+from .common.cluster import check_client
 from .common.progress import progress_bar
 from .common.randomness import Seed, as_generator
 from .distribution import RunnerRecipe, recall_journal, run_pieces, weighed

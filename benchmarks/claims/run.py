@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qhopfield.circuits.common.jobs import JobKilled, open_client, run_jobs
+from qhopfield.circuits.common.cluster import open_client
+from qhopfield.circuits.common.jobs import JobKilled, run_jobs
 
 from .record import DIFFERS, FAILED, HOLDS, Claim, Measured
 from .store import Outcome, Store

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from ..common.checks import check_count, check_real
-from ..common.jobs import check_client, run_jobs
+from ..common.cluster import check_client
+from ..common.jobs import run_jobs
 from ..common.journal import Journal
 from ..common.progress import progress_bar
 from ..common.statistics import wilson_interval

@@ -7,36 +7,27 @@ on where or when it runs. Shards of a recall, trials of a capacity run and claim
 from __future__ import annotations
 
 import itertools
-import logging
 import math
-import os
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakSet
 
-import psutil
-
-from .checks import check_count, check_real
+from .checks import check_real
+from .cluster import START_ONE, check_client, free, open_client
 from .journal import Journal
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, LocalCluster
+    from distributed import Client, Future
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-# Seconds until a scheduler must have answered.
-CONNECT_SECONDS = 10.0
 # Seconds for which a run goes on waiting while its cluster has no worker: a queue of batch jobs may
 # take that long to start one, and a killed worker of this machine is back in two.
 WORKERS_SECONDS = 300.0
-# Workers that may die under a job before it is given up. Dask's own is 3; a long run on a machine
-# that is short of memory loses more, and a job that always kills its worker is still found.
-ALLOWED_FAILURES = 5
 # Every so many seconds a waiting run looks whether its cluster is still there.
 _TICK = 1.0
 # Jobs handed to the scheduler at a time, a thread of the cluster. What waits at a worker behind a
@@ -44,16 +35,6 @@ _TICK = 1.0
 _AHEAD = 1
 # What is larger than this is sent as a task of its own: once to the scheduler, not with every job.
 _LARGE = 1 << 20
-# Libraries that start a thread a core read these when they are loaded; there is a process a core.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# What dask's nannies set besides what their configuration names.
-_NANNYS = ("PYTHONHASHSEED", "__DASK_PARENT_PID")
-# Clients of clusters that were started here.
-_LOCAL: WeakSet[Client] = WeakSet()
-_START_ONE = (
-    "Start one with 'dask scheduler' and workers with 'dask worker ADDRESS', give the address that "
-    "the scheduler prints, or leave client= out and use workers= for the cores of this machine."
-)
 
 
 class JobKilled(RuntimeError):
@@ -136,70 +117,6 @@ def run_jobs(
     if deadline is not None:
         check_real(deadline, "deadline", minimum=0.0, exclusive=True)
     return _run(function, dict(jobs), workers, client, journal, encode, decode, deadline, progress)
-
-
-def check_client(workers: Any, client: Any) -> None:
-    """Checks where jobs are to run, see :func:`run_jobs`, without connecting to it.
-
-    Raises:
-        TypeError: ``workers`` is no integer, or ``client`` neither a client nor an address.
-        ValueError: ``workers`` is out of range or given beside ``client``, the client is closed, or
-            it is an asynchronous one.
-    """
-    check_count(workers, "workers", minimum=1)
-    if client is None:
-        return
-    if workers > 1:
-        raise ValueError(
-            f"Give either workers= (processes of this machine) or client= (a cluster), not both; "
-            f"got workers={workers} and client={client!r}."
-        )
-    if isinstance(client, str):
-        if not client.strip():
-            raise ValueError(f"client must be the address of a scheduler, got {client!r}.")
-        return
-    from distributed import Client
-
-    if not isinstance(client, Client):
-        raise TypeError(
-            "client must be a distributed.Client or the address of a scheduler such as "
-            f"'tcp://host:8786', got {type(client).__name__}; a cluster gives one by "
-            "cluster.get_client()."
-        )
-    if client.asynchronous:
-        raise ValueError("client must be a blocking one, got Client(asynchronous=True).")
-    if client.status != "running":
-        raise ValueError(
-            f"client must be connected, got one that is {client.status}. Make a new one, "
-            f"distributed.Client(address). {_START_ONE}"
-        )
-
-
-@contextmanager
-def open_client(workers: int = 1, client: Client | str | None = None) -> Iterator[Client | None]:
-    """Gives the client of a cluster for several runs of jobs, so that it is started once.
-
-    Args:
-        workers: processes of this machine; 1 gives None, which runs jobs here.
-        client: a client, which is passed on and left open, or the address of a scheduler.
-
-    Raises:
-        TypeError: an argument has a wrong type.
-        ValueError: an argument is out of range, both are given, or the client is closed.
-        ConnectionError: no scheduler answers at the address.
-        RuntimeError: no worker could be started.
-    """
-    check_client(workers, client)
-    if client is None and workers == 1:
-        yield None
-    elif client is None:
-        with _local_client(workers) as local:
-            yield local
-    elif isinstance(client, str):
-        with _connected(client) as connected:
-            yield connected
-    else:
-        yield client
 
 
 # Where jobs run.
@@ -285,7 +202,7 @@ def _there(
                 return
             left = end - time.monotonic()
             if left <= 0.0:
-                _free(client, list(futures.values()))
+                free(client, list(futures.values()))
                 return
             try:
                 key = finished.get(timeout=min(_TICK, left))
@@ -370,7 +287,7 @@ class _Watch:
         if lost:
             raise ConnectionError(
                 f"The dask scheduler at {self.address} was lost. Results that are journalled are "
-                f"kept; run again once there is one. {_START_ONE}"
+                f"kept; run again once there is one. {START_ONE}"
             )
         self._looked = time.monotonic()
         if self._threads:
@@ -382,137 +299,6 @@ class _Watch:
                 "journalled are kept. Where workers take longer to come, set "
                 "dask.config.set({'qhopfield.workers-timeout': '1h'})."
             )
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Client]:
-    """A client of the scheduler at an address."""
-    from distributed import Client
-    from distributed.comm.addressing import get_address_host_port, normalize_address
-
-    try:
-        # A client that fails over its address is never closed, and may hang a later one (2026.8).
-        get_address_host_port(normalize_address(address))
-    except ValueError as error:
-        raise ValueError(
-            f"client must be the address of a scheduler such as 'tcp://host:8786', got "
-            f"{address!r}: {error}"
-        ) from error
-    try:
-        with _silent():
-            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError) as error:
-        raise ConnectionError(
-            f"No dask scheduler answered at {address!r} within {CONNECT_SECONDS:g} s. {_START_ONE}"
-        ) from error
-    with client:
-        yield client
-
-
-@contextmanager
-def _local_client(workers: int) -> Iterator[Client]:
-    """A client of a cluster of processes of this machine that lives as long as the block."""
-    import dask.config
-    from distributed import Client, LocalCluster
-
-    settings = {
-        "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
-        # Nobody looks at pages of these workers, so that they need not be served.
-        "distributed.scheduler.http.routes": [],
-        "distributed.worker.http.routes": [],
-    }
-    with _silent(), _environment():
-        try:
-            # The memory of a worker is not bounded: what fits the machine is checked before it is
-            # built, and dask would otherwise pause and kill workers at their share.
-            with dask.config.set(settings), _environment(**dict.fromkeys(_THREADS, "1")):
-                cluster = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    memory_limit=0,
-                    # Without an address it would take port 8787, on all networks of the machine.
-                    dashboard_address="127.0.0.1:0",
-                    scheduler_kwargs={"dashboard": False},
-                    silence_logs=logging.CRITICAL,
-                )
-        except RuntimeError as error:
-            raise RuntimeError(
-                f"No worker process could be started ({error}). A script that uses workers= must "
-                "guard its start by 'if __name__ == \"__main__\":', because every worker imports "
-                "it."
-            ) from error
-        try:
-            with Client(cluster, set_as_default=False) as client:
-                _LOCAL.add(client)
-                try:
-                    yield client
-                except BaseException:
-                    _kill(cluster)
-                    raise
-        finally:
-            cluster.close()
-
-
-def _free(client: Client, futures: list[Future[Any]]) -> None:
-    """Cancels jobs; workers of this machine that are at one are replaced, which alone ends it."""
-    before = client.processing() if client in _LOCAL else {}
-    client.cancel(futures, force=True)
-    keys = {future.key for future in futures}
-    stuck = {address for address, tasks in before.items() if keys & set(tasks)}
-    cluster: Any = client.cluster
-    for nanny in list(cluster.workers.values()) if stuck else ():
-        if nanny.worker_address in stuck:
-            with suppress(psutil.Error):  # it may have died just now
-                psutil.Process(nanny.pid).kill()
-    # A next run of the same client should find them in their places.
-    patience = time.monotonic() + CONNECT_SECONDS
-    while stuck and time.monotonic() < patience:
-        now = set(client.nthreads())
-        if len(now) >= len(before) and not now & stuck:
-            return
-        time.sleep(0.05)
-
-
-def _kill(cluster: LocalCluster) -> None:
-    """Ends the workers without waiting for what they are at."""
-    for nanny in list(cluster.workers.values()):
-        nanny.auto_restart = False
-        with suppress(psutil.Error):  # it may have died just now
-            psutil.Process(nanny.pid).kill()
-
-
-@contextmanager
-def _environment(**changes: str) -> Iterator[None]:
-    """Changes the environment, and puts it back when the block ends.
-
-    What dask's nannies change there for their workers is put back, too.
-    """
-    import dask.config
-
-    names = {*changes, *_NANNYS, *dask.config.get("distributed.nanny.pre-spawn-environ")}
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keeps dask's own log off standard error; what matters is raised."""
-    log = logging.getLogger("distributed")
-    before = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
 
 
 # What a worker calls.

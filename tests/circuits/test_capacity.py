@@ -20,7 +20,7 @@ from qhopfield.circuits.capacity import (
     run,
 )
 from qhopfield.circuits.capacity.run import Task, summary
-from qhopfield.circuits.common.jobs import open_client
+from qhopfield.circuits.common.cluster import open_client
 from qhopfield.circuits.methods import Method, Samples
 from qhopfield.circuits.models import (
     DenseAssociativeMemory,

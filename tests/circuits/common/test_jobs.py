@@ -22,8 +22,10 @@ import psutil
 import pytest
 from distributed import Client, LocalCluster
 
+from qhopfield.circuits.common import cluster as places
 from qhopfield.circuits.common import jobs as module
-from qhopfield.circuits.common.jobs import JobKilled, open_client, run_jobs
+from qhopfield.circuits.common.cluster import open_client
+from qhopfield.circuits.common.jobs import JobKilled, run_jobs
 from qhopfield.circuits.common.journal import Journal
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # no worker can import a test
@@ -43,7 +45,7 @@ def draw(seed):
 
 
 def variables(_):
-    return os.getpid(), [os.environ.get(name) for name in module._THREADS]
+    return os.getpid(), [os.environ.get(name) for name in places._THREADS]
 
 
 def until(condition):
@@ -97,7 +99,7 @@ def wait_at(folder, number):
 def client():
     """Two processes of this machine, started by an environment of many threads."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "ALLOWED_FAILURES", KILLS)
+        patch.setattr(places, "ALLOWED_FAILURES", KILLS)
         patch.setenv("OMP_NUM_THREADS", "7")
         before = dict(os.environ)
         with open_client(workers=2) as opened:
@@ -291,7 +293,7 @@ def test_a_lost_scheduler_is_told(tmp_path):
 
 
 def test_nobody_is_at_the_address(monkeypatch):
-    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(places, "CONNECT_SECONDS", 0.3)
     with pytest.raises(ConnectionError, match=r"answered at 'tcp://127.0.0.1:9' within 0.3 s"):
         list(run_jobs(draw, NUMBERS, client="tcp://127.0.0.1:9"))
 
@@ -350,7 +352,7 @@ def test_bad_input_is_refused_at_once(change, error, message):
 
 
 def test_no_address_and_closed_clients_are_refused(client, monkeypatch):
-    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(places, "CONNECT_SECONDS", 0.3)
     with pytest.raises(ValueError, match=r"address of a scheduler such as .*got 'nowhere'"):
         list(run_jobs(draw, NUMBERS, client="nowhere"))
     own = Client(client.scheduler.address, set_as_default=False)
