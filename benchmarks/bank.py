@@ -38,8 +38,8 @@ def layers(
 ) -> dict[str, QuantumHopfieldLayer]:
     """A layer in one piece and a bank with its weights, by name."""
     given = {"num_heads": heads, "quantity": patterns, "keys": keys}
-    one = QuantumHopfieldLayer(heads * neurons, **given)  # type: ignore[arg-type]
-    bank = SubmoduleBank(heads * neurons, shards=-(-patterns // size), **given)  # type: ignore[arg-type]
+    one = QuantumHopfieldLayer(heads * neurons, **given)
+    bank = SubmoduleBank(heads * neurons, shards=-(-patterns // size), **given)
     bank.load_state_dict(one.state_dict())
     return dict(zip(SIDES, (one, bank), strict=True))
 

@@ -201,7 +201,7 @@ def _told(table: Path, neurons: int, trials: int, seed: int, workers: int) -> No
         put(self, key, value)
         print(key, flush=True)
 
-    Journal.put = told  # type: ignore[method-assign]
+    Journal.put = told
     sweep(neurons, trials, seed, workers=workers, csv=table)
 
 

@@ -36,8 +36,8 @@ def _drawn(seed: int) -> Iterator[None]:
 def _pair(keys: str, patterns: int, shards: int) -> tuple[QuantumHopfieldLayer, SubmoduleBank]:
     """A layer in one piece, and a bank with its weights."""
     sizes = {"num_heads": HEADS, "quantity": patterns, "keys": keys, "dtype": torch.float64}
-    one = QuantumHopfieldLayer(HEADS * NEURONS, scaling=1.0, **sizes)  # type: ignore[arg-type]
-    bank = SubmoduleBank(HEADS * NEURONS, scaling=1.0, shards=shards, **sizes)  # type: ignore[arg-type]
+    one = QuantumHopfieldLayer(HEADS * NEURONS, scaling=1.0, **sizes)
+    bank = SubmoduleBank(HEADS * NEURONS, scaling=1.0, shards=shards, **sizes)
     bank.load_state_dict(one.state_dict())
     return one, bank
 
@@ -196,7 +196,7 @@ def _large(keys: str, neurons: int) -> SubmoduleBank:
         rows,
         shards=SHARDS,
         scaling=0.5,
-        keys=keys,  # type: ignore[arg-type]
+        keys=keys,
         dtype=torch.float64,
     )
 
@@ -260,4 +260,4 @@ for _where, _figure in (("coherent", 20), ("reuse", 6)):
         tolerance=0.0,
         by="circuits",
         quick=True,
-    )(partial(_large_qubits, _where))  # type: ignore[arg-type]
+    )(partial(_large_qubits, _where))
