@@ -7,13 +7,17 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: .typing run test claims tutorials lint setup clean
+.PHONY: .typing run test faults claims tutorials lint setup clean
 
 run: $(STAMP)
 	$(BIN)/qhopfield $(ARGS)
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
+
+# Runs the tests that hold a fault that was found once, and prints the table.
+faults: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m fault --fault-table -q $(ARGS)
 
 claims: $(STAMP)
 	$(BIN)/python -m benchmarks.claims $(ARGS)
