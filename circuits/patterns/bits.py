@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import check_count
-from .checks import as_numbers
+from ..common.checks import as_numbers, check_count
 
 MAX_INDEX_NEURONS = 62
 """Most neurons whose states have an int64 index."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import check_count
+from ..common.checks import as_numbers, check_count
 
 
 def check_patterns(
@@ -94,33 +93,6 @@ def check_spins(states: Any, num_neurons: int, *, name: str = "states") -> NDArr
     return rows.astype(np.int8)
 
 
-def as_numbers(values: Any, name: str, *, bools: bool = False) -> NDArray[Any]:
-    """Returns ``values`` as an array of real numbers of any shape, or raises.
-
-    Args:
-        values: what came.
-        name: what the errors call it.
-        bools: whether an array of bools passes too.
-
-    Raises:
-        TypeError: the entries are not real numbers.
-        ValueError: rows of different lengths, or a masked entry.
-    """
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must be a rectangular array, got {_row_lengths(values)}."
-        ) from error
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked entries; use 0 for an erased entry of a probe.")
-    if array.dtype.kind not in ("biuf" if bools else "iuf"):
-        raise TypeError(
-            f"{name} must hold real numbers, got {type(values).__name__} of dtype {array.dtype}."
-        )
-    return array
-
-
 def as_rows(values: Any, name: str, num_neurons: int | None = None) -> NDArray[Any]:
     """Returns ``values`` as a non-empty ``(rows, N)`` array of finite real numbers, or raises.
 
@@ -155,13 +127,3 @@ def _refuse_outside(good: NDArray[np.bool_], rows: NDArray[Any], name: str, wish
     if not good.all():
         row, neuron = np.argwhere(~good)[0]
         raise ValueError(f"{name} {wish}; got {rows[row, neuron]} in row {row} at neuron {neuron}.")
-
-
-def _row_lengths(values: Any) -> str:
-    """Names two rows of different lengths, for the error about a ragged array."""
-    if isinstance(values, (list, tuple)):
-        lengths = [len(row) if isinstance(row, Sized) else 1 for row in values]
-        for index, length in enumerate(lengths):
-            if length != lengths[0]:
-                return f"{lengths[0]} entries in row 0 and {length} in row {index}"
-    return "rows of different lengths"

@@ -1,0 +1,70 @@
+"""Requests that are too large: the one place that turns a cost into a refusal.
+
+Whoever is about to allocate, or to start a loop, estimates what it costs and asks here first, so
+that a request that cannot end is refused in words, before it starts.
+"""
+
+from __future__ import annotations
+
+import psutil
+
+MEMORY_SHARE = 0.5
+"""The share of the machine's memory that one request may take."""
+
+MOST_HOURS = 24.0
+"""How long one request may take, by a rough estimate; set it higher where you mean it."""
+
+
+def refuse_memory(need: float, what: str, alternative: str) -> None:
+    """Refuses what would not fit in memory.
+
+    Args:
+        need: bytes.
+        what: what would take them, such as ``"1000 shots of 6 neurons"``.
+        alternative: what to use instead, a sentence.
+
+    Raises:
+        ValueError: more than :data:`MEMORY_SHARE` of the machine's memory.
+    """
+    have = psutil.virtual_memory().total
+    if need > MEMORY_SHARE * have:
+        raise ValueError(
+            f"{what} would take {in_bytes(need)} of memory; this machine has {in_bytes(have)}, of "
+            f"which {MEMORY_SHARE:.0%} may be used. {alternative}"
+        )
+
+
+def refuse_work(seconds: float, what: str, alternative: str) -> None:
+    """Refuses what would not end in a day.
+
+    Args:
+        seconds: a low estimate of the time on one core.
+        what: what would take it.
+        alternative: what to use instead, a sentence.
+
+    Raises:
+        ValueError: more than :data:`MOST_HOURS`.
+    """
+    if seconds > 3600.0 * MOST_HOURS:
+        raise ValueError(
+            f"{what} would take about {in_time(seconds)}; {MOST_HOURS:g} hours are the most here "
+            f"(qhopfield.circuits.common.cost.MOST_HOURS). {alternative}"
+        )
+
+
+def in_bytes(number: float) -> str:
+    """Bytes with a fitting unit."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if number < 1024:
+            return f"{number:.3g} {unit}"
+        number /= 1024
+    return f"{number:.3g} EiB"
+
+
+def in_time(seconds: float) -> str:
+    """Seconds with a fitting unit."""
+    for unit, size in (("s", 60.0), ("minutes", 60.0), ("hours", 24.0), ("days", 365.25)):
+        if seconds < 2 * size:
+            return f"{seconds:.3g} {unit}"
+        seconds /= size
+    return f"{seconds:.3g} years"
