@@ -21,6 +21,7 @@ from scipy.special import expit
 
 from .. import laws
 from ..common.checks import check_count
+from ..common.identity import Identified
 from ..models import Model
 from .arithmetic import fourier, inverse_fourier, open_register
 from .fields import FieldLoader
@@ -50,7 +51,7 @@ class Workspace:
     final: bool = False
 
 
-class Neuron(ABC):
+class Neuron(Identified, ABC):
     """How a neuron answers to its field."""
 
     @property

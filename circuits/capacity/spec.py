@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.checks import check_choice, check_real
+from ..common.identity import Identified
 from ..models import (
     DenseAssociativeMemory,
     Hopfield,
@@ -28,7 +29,7 @@ _TAKEN_BY = {"rule": "hopfield", "separation": "dense", "beta": "modern"}
 
 
 @dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(Identified):
     """A model without its patterns.
 
     Args:

@@ -13,6 +13,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Statevector
 
+from ..common.identity import Identified
 from ..models import Model
 from .pieces import Pieces, ProbesPiece, cut_probes, draw_seeds
 from .samples import Counts, Law, Parts, Samples, Trace, gather, joined, unpack_counts
@@ -75,7 +76,7 @@ class Bill:
     side_by_side: tuple[QuantumCircuit, ...] = ()
 
 
-class Method(ABC):
+class Method(Identified, ABC):
     """An algorithm that recalls: the same verbs for every one."""
 
     @abstractmethod

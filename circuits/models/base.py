@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.checks import check_count
+from ..common.identity import Identified
 from ..common.randomness import Seed, as_generator
 from ..patterns import check_probes, check_spins
 from .schedule import Order, check_order, draw_schedule
@@ -94,7 +95,7 @@ class FieldTracker(ABC):
         """Updates what is tracked for the trajectories ``changed``, before the states change."""
 
 
-class Model(ABC):
+class Model(Identified, ABC):
     """An energy over +-1 states and the update rule that never raises it.
 
     The local field is half of what a flip costs, ``E(s_i = -1) - E(s_i = +1) = 2 h_i``, for

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.checks import check_count, check_real
+from ..common.identity import Identified
 
 
 def _power(base: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
@@ -24,7 +25,7 @@ def _power(base: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
     return result
 
 
-class SeparationFunction(ABC):
+class SeparationFunction(Identified, ABC):
     """A scalar function F applied to the unnormalised overlap ``xi . s`` of each pattern.
 
     Subclasses give ``__call__`` and ``name``; ``difference`` follows from them.

@@ -20,13 +20,14 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import Clbit, ParameterExpression, ParameterVector, Qubit
 
 from ...common.checks import check_count
+from ...common.identity import Identified
 from ...patterns.checks import as_rows, check_probes
 from ..multiplex import two_qubit_gates
 
 Angle: TypeAlias = float | ParameterExpression
 
 
-class MemoryFilter(ABC):
+class MemoryFilter(Identified, ABC):
     """What keeps or throws away patterns.  Subclasses are frozen choices, such as ExpFilter."""
 
     @abstractmethod

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ...common.checks import check_choice, check_count
+from ...common.identity import Identified
 from .decoupling import SEQUENCES
 from .extrapolation import RULES
 
 
 @dataclass(frozen=True)
-class Mitigation:
+class Mitigation(Identified):
     """Error mitigation, piece by piece; what is left out is off.
 
     Mitigation removes bias and adds variance; how much, a result's runner says (``overhead``).
