@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import threading
 import uuid
@@ -15,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
-from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
-from .common.cluster import open_client
+from .common.checks import check_count
+from .common.cluster import Processes
+from .common.identity import Unidentified, fingerprint, printed, versions
 from .common.jobs import run_jobs
 from .common.journal import Journal
 from .execution import Mitigation, make_runner
@@ -69,21 +68,11 @@ class RunnerRecipe:
         runner: Runner = _KEPT.runner
         return runner
 
-    def settings(self) -> dict[str, Any]:
-        """What the results depend on, for a journal."""
-        runs = self.sampler if self.backend is None else self.backend
-        # Of other backends and of samplers, only what they are called is known.
-        options = dict(runs.options) if isinstance(runs, AerSimulator) else {}
-        noise = options.pop("noise_model", None) if self.noise_model is None else self.noise_model
-        return {
-            "runs on": None if runs is None else repr(getattr(runs, "name", None) or type(runs)),
-            "options": repr(sorted(options.items())),
-            "noise_model": None
-            if noise is None
-            else _digest(json.dumps(noise.to_dict(serializable=True), sort_keys=True)),
-            "pass_manager": None if self.pass_manager is None else type(self.pass_manager).__name__,
-            "mitigation": repr(self.mitigation),
-        }
+    def parts(self) -> dict[str, Any]:
+        """What the results depend on, by name; what is not given is left out."""
+        names = ("backend", "sampler", "noise_model", "pass_manager", "mitigation")
+        given = {name: getattr(self, name) for name in names}
+        return {name: each for name, each in given.items() if each is not None}
 
 
 _KEPT = threading.local()
@@ -131,7 +120,7 @@ def run_pieces(
     """
     rounds = 0
     names: list[str] = []
-    with open_client(workers, client) as opened:
+    with Processes(workers, client, apart=deadline is not None) as processes:
 
         def execute(todo: Sequence[Piece]) -> list[Samples | None]:
             nonlocal rounds
@@ -141,7 +130,7 @@ def run_pieces(
                 run_jobs(
                     partial(run_piece, recipe),
                     dict(zip(keys, todo, strict=True)),
-                    client=opened,
+                    processes=processes,
                     journal=journal,
                     encode=encode_samples,
                     decode=decode_samples,
@@ -172,34 +161,32 @@ def recall_journal(
     """The journal of a recall, told from others by all that its answer depends on.
 
     Raises:
-        ValueError: the seed is no number, the method cannot be named in a file, or the file is no
-            journal of this recall.
+        ValueError: the seed is no number, something cannot be told apart from others (see
+            :meth:`~.common.identity.Identified.fingerprint`), or the file is no journal of this
+            recall.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise ValueError(
             f"journal= needs seed= to be an integer, so that a resumed run goes on as it began; "
             f"got {seed!r}."
         )
-    if " at 0x" in repr(method):
-        raise ValueError(f"journal= needs a method that prints as what it is, got {method!r}.")
     states = as_states(probes)
     given = probes if states is None else np.stack([np.asarray(each.data) for each in states])
-    # What a model prints is rounded.
-    memory = [getattr(model, name, None) for name in ("patterns", "weights", "bias", "beta")]
-    return Journal(
-        path,
-        "recall",
-        {
-            "model": repr(model),
-            "memory": _digest(*map(_bytes, memory)),
-            "method": repr(method),
-            "probes": _digest(_bytes(given)),
-            "shots": shots,
-            "seed": int(seed),
-            "law": law,
-            **recipe.settings(),
-        },
-    )
+    parts = {"model": model, "method": method, **recipe.parts()}
+    try:
+        told = {name: fingerprint(each, name) for name, each in parts.items()}
+    except Unidentified as error:
+        raise ValueError(f"journal= cannot tell this run from another: {error}") from error
+    settings = {
+        **told,
+        "probes": fingerprint(np.asarray(given).astype(np.complex128)),
+        "shots": shots,
+        "seed": int(seed),
+        "law": law,
+        **{f"version of {name}": each for name, each in versions().items()},
+    }
+    looks = {name: printed(each) for name, each in parts.items()}
+    return Journal(path, "recall", settings, looks=looks)
 
 
 def encode_samples(samples: Samples) -> dict[str, Any]:
@@ -223,38 +210,44 @@ def encode_samples(samples: Samples) -> dict[str, Any]:
 
 
 def decode_samples(content: dict[str, Any]) -> Samples:
-    """What :func:`encode_samples` wrote."""
+    """What :func:`encode_samples` wrote.
+
+    Raises:
+        KeyError: something is missing.
+        TypeError: something has a wrong type.
+        ValueError: the parts do not fit together, or no run can give such numbers.
+    """
     outcomes = tuple(
-        np.array(
-            [[1 if spin == "+" else -1 for spin in state] for state in states], dtype=np.int8
-        ).reshape(len(states), width)
+        np.array([[_SPINS[spin] for spin in state] for state in states], dtype=np.int8).reshape(
+            len(states), width
+        )
         for states, width in zip(content["outcomes"], content["widths"], strict=True)
     )
+    weights = tuple(np.array(row, dtype=np.float64) for row in content["weights"])
+    for states, row in zip(outcomes, weights, strict=True):
+        if row.shape != (len(states),) or not (np.isfinite(row) & (row >= 0.0)).all():
+            raise ValueError("weights must be finite numbers >= 0, one for each outcome")
     columns: dict[str, Any] = {
         name: None if content[name] is None else np.array(content[name], dtype=np.float64)
         for name in _COLUMNS
     }
+    for name, column in columns.items():
+        if column is None and name in ("acceptance", "attempts", "folded"):
+            raise ValueError(f"{name} is missing")
+        if column is not None and column.shape != (len(outcomes),):
+            raise ValueError(f"{name} must have shape ({len(outcomes)},), got {column.shape}")
+    if not ((columns["acceptance"] >= 0.0) & (columns["acceptance"] <= 1.0 + 1e-9)).all():
+        raise ValueError("acceptance must be from 0 to 1")
     trace = content.get("trace")
     return Samples(
         outcomes=outcomes,
-        weights=tuple(np.array(row, dtype=np.float64) for row in content["weights"]),
-        shots=content["shots"],
+        weights=weights,
+        shots=check_count(content["shots"], "shots"),
         ran_on=content["ran_on"],
         trace=None if trace is None else Trace(*(np.array(each) for each in trace)),
         **columns,
     )
 
 
+_SPINS = {"+": 1, "-": -1}
 _COLUMNS = ("acceptance", "attempts", "folded", "log_scale", "effective")
-
-
-def _digest(*parts: bytes | str) -> str:
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(part.encode() if isinstance(part, str) else part)
-        whole.update(b"\0")
-    return whole.hexdigest()[:16]
-
-
-def _bytes(array: Any) -> bytes:
-    return b"" if array is None else np.asarray(array).astype(np.complex128).tobytes()

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qhopfield.circuits.common.cluster import open_client
+from qhopfield.circuits.common.cluster import Processes
 from qhopfield.circuits.common.jobs import JobKilled, run_jobs
 
 from .record import DIFFERS, FAILED, HOLDS, Claim, Measured
@@ -79,10 +79,12 @@ def _results(
 ) -> Iterator[tuple[Claim, Answer]]:
     """Measures claims as jobs; those that break their workers are told like any other error."""
     todo = dict(claims)
-    with open_client(min(workers, max(1, len(todo))), scheduler) as client:
+    with Processes(workers, scheduler) as processes:
         while todo:
             try:
-                with closing(run_jobs(partial(_answer, seed), todo, client=client)) as answers:
+                with closing(
+                    run_jobs(partial(_answer, seed), todo, processes=processes)
+                ) as answers:
                     for name, answer in answers:
                         yield todo.pop(name), answer
             except JobKilled as error:

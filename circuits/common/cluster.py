@@ -6,7 +6,8 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -17,6 +18,8 @@ from .checks import check_count
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
+# Memory of a worker that has imported the package and done nothing yet, as measured.
+PROCESS_BYTES = 180 * 2**20
 # Seconds until a scheduler must have answered.
 CONNECT_SECONDS = 10.0
 # Workers that may die under a job before it is given up. Dask's own is 3; a long run on a machine
@@ -34,15 +37,44 @@ START_ONE = (
 )
 
 
+def check_processes(count: Any, name: str, *, each: int = PROCESS_BYTES) -> int:
+    """Returns how many processes are asked for, or raises if the machine cannot hold them.
+
+    Args:
+        count: the number, >= 1.
+        name: its name in the error.
+        each: bytes that one takes before it has begun to work.
+
+    Raises:
+        TypeError: ``count`` is no integer.
+        ValueError: it is out of range, or so many processes fill the memory of the machine.
+    """
+    number = check_count(count, name, minimum=1)
+    cores = os.cpu_count() or 1
+    if number <= cores:
+        return number
+    from distributed.system import MEMORY_LIMIT  # of the container, where there is one
+
+    most = max(cores, MEMORY_LIMIT // each)
+    if number > most:
+        raise ValueError(
+            f"{name}={number} processes take {number * each / 2**30:,.0f} GiB before they begin "
+            f"({each // 2**20} MiB each), and this machine has {MEMORY_LIMIT / 2**30:.1f} GiB: use "
+            f"at most {most}. More than its {cores} cores seldom help; client= runs on several "
+            "machines."
+        )
+    return number
+
+
 def check_client(workers: Any, client: Any) -> None:
     """Checks where jobs are to run, see :func:`run_jobs`, without connecting to it.
 
     Raises:
         TypeError: ``workers`` is no integer, or ``client`` neither a client nor an address.
-        ValueError: ``workers`` is out of range or given beside ``client``, the client is closed, or
-            it is an asynchronous one.
+        ValueError: ``workers`` is out of range, more than the machine can hold, or given beside
+            ``client``; the client is closed, or it is an asynchronous one.
     """
-    check_count(workers, "workers", minimum=1)
+    check_processes(workers, "workers")
     if client is None:
         return
     if workers > 1:
@@ -96,6 +128,63 @@ def open_client(workers: int = 1, client: Client | str | None = None) -> Iterato
             yield connected
     else:
         yield client
+
+
+class Processes:
+    """Where the jobs of several runs go, one run after the other.
+
+    Processes of this machine are started when a run needs them, and never more than it has jobs; a
+    later run with more jobs starts more. A single job runs here.
+
+    Args:
+        workers: the most processes of this machine; 1 runs all jobs here.
+        client: a client or the address of a scheduler, in place of ``workers``.
+        apart: starts a process for a single job too, so that it can be cut short.
+
+    Raises:
+        TypeError: an argument has a wrong type.
+        ValueError: an argument is out of range, both are given, or the client is closed.
+    """
+
+    def __init__(
+        self, workers: int = 1, client: Client | str | None = None, *, apart: bool = False
+    ) -> None:
+        check_client(workers, client)
+        self._workers, self._given, self._apart = workers, client, apart
+        self._stack = ExitStack()
+        self._client: Client | None = None
+        self._size = 0
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def client_for(self, jobs: int) -> Client | None:
+        """The client for a run of so many jobs; None runs them here.
+
+        Raises:
+            ConnectionError: no scheduler answers at the address.
+            RuntimeError: no worker could be started.
+        """
+        if self._given is not None:
+            if self._client is None:
+                self._client = self._stack.enter_context(open_client(client=self._given))
+            return self._client
+        wanted = min(self._workers, jobs)
+        if self._workers == 1 or wanted < (1 if self._apart else 2):
+            return None
+        if self._size < wanted:
+            self._stack.close()
+            self._client = self._stack.enter_context(_local_client(wanted))
+            self._size = wanted
+        return self._client
 
 
 @contextmanager

@@ -80,23 +80,12 @@ def fingerprint(value: Any, name: str | None = None) -> str:
     return _Encoder().digest(value, type(value).__name__ if name is None else name).hex()[:32]
 
 
-def described(value: Any, name: str) -> str | None:
-    """A value as a file's settings hold it: what it prints, for people, and its fingerprint.
-
-    Args:
-        value: the value; None stays None.
-        name: what errors call it.
-
-    Raises:
-        ValueError: it cannot be told apart from others.
-    """
-    if value is None:
-        return None
-    printed = "".join(each for each in repr(value) if each.isprintable())
-    # An address is another in every process.
-    words = [word for word in printed.split(" ") if not word.startswith("0x")]
-    text = " ".join(words)
-    return f"{text if len(text) <= 300 else text[:300] + '...'} [{fingerprint(value, name)}]"
+def printed(value: Any) -> str:
+    """What a value prints, in one line without addresses, for errors; it tells nothing apart."""
+    text = " ".join(repr(value).split())
+    if " object at 0x" in text[:200]:
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 300 else f"{text[:300]}..."
 
 
 def versions() -> dict[str, str]:
@@ -534,8 +523,8 @@ __all__ = [
     "Unidentified",
     "belongs_to_a_package",
     "describe_as",
-    "described",
     "fields_of",
     "fingerprint",
+    "printed",
     "versions",
 ]

@@ -11,12 +11,12 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .checks import check_real
-from .cluster import START_ONE, check_client, free, open_client
+from .cluster import START_ONE, Processes, check_client, free
 from .journal import Journal
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def run_jobs(
     *,
     workers: int = 1,
     client: Client | str | None = None,
+    processes: Processes | None = None,
     journal: Journal | None = None,
     encode: Callable[[Result], Any] | None = None,
     decode: Callable[[Any], Result] | None = None,
@@ -75,10 +76,12 @@ def run_jobs(
             What all jobs share is best bound to it, ``functools.partial(function, shared)``: it is
             pickled once, and where it is large it is sent once.
         jobs: by key; a job that draws random numbers carries its seed.
-        workers: processes, one thread each, that are started for this run; 1 runs the jobs here. A
-            script that asks for more must guard its start by ``if __name__ == "__main__":``.
+        workers: processes, one thread each, that are started for this run, and no more than there
+            are jobs; 1 runs the jobs here. A script that asks for more must guard its start by
+            ``if __name__ == "__main__":``.
         client: a ``distributed.Client``, or the address of a scheduler, ``"tcp://host:8786"``, to
             run the jobs on; in place of ``workers``.
+        processes: what several runs share, in place of ``workers`` and ``client``; it stays open.
         journal: keeps each result as soon as it is there; what it holds is not run again.
         encode: from a result to what JSON holds, for the journal; None takes results as they are.
         decode: from that to a result again.
@@ -116,7 +119,9 @@ def run_jobs(
     check_client(workers, client)
     if deadline is not None:
         check_real(deadline, "deadline", minimum=0.0, exclusive=True)
-    return _run(function, dict(jobs), workers, client, journal, encode, decode, deadline, progress)
+    own = processes is None
+    shared = processes or Processes(workers, client, apart=deadline is not None)
+    return _run(function, dict(jobs), shared, own, journal, encode, decode, deadline, progress)
 
 
 # Where jobs run.
@@ -125,8 +130,8 @@ def run_jobs(
 def _run(
     function: Callable[[Job], Result],
     jobs: dict[str, Job],
-    workers: int,
-    client: Client | str | None,
+    processes: Processes,
+    own: bool,
     journal: Journal | None,
     encode: Callable[[Result], Any] | None,
     decode: Callable[[Any], Result] | None,
@@ -141,10 +146,11 @@ def _run(
         done += 1
         if progress is not None:
             progress(done, total)
-        yield key, kept if decode is None else decode(kept)
+        yield key, kept if decode is None else _decoded(decode, kept, key, journal)
     if not jobs:
         return
-    with open_client(min(workers, len(jobs)), client) as opened:
+    with processes if own else nullcontext():
+        opened = processes.client_for(len(jobs))
         end = math.inf if deadline is None else time.monotonic() + deadline
         results = (
             _here(function, jobs, end) if opened is None else _there(function, jobs, opened, end)
@@ -159,6 +165,17 @@ def _run(
                 yield key, result
         finally:
             results.close()  # cancels what is not done before the client is closed
+
+
+def _decoded(decode: Callable[[Any], Result], kept: Any, key: str, journal: Journal) -> Result:
+    """A result from what a journal kept of it."""
+    try:
+        return decode(kept)
+    except Exception as error:  # what content of another kind raises has no common class
+        raise ValueError(
+            f"{journal.path.name} is a damaged journal: result {key!r} is no result of this run "
+            f"({type(error).__name__}: {error}). Delete it to start anew."
+        ) from error
 
 
 def _here(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import identity
 from .aer import AerRunner, statevector_bytes
 from .mitigation import MitigatedRunner, Mitigation
 from .noise import make_noise
@@ -13,6 +14,7 @@ __all__ = [
     "MitigatedRunner",
     "Mitigation",
     "SamplerRunner",
+    "identity",
     "make_noise",
     "make_runner",
     "statevector_bytes",

@@ -1,23 +1,43 @@
 """Any recall in pieces: the same answer in any number of processes, kept and resumed."""
 
+import json
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+
 import numpy as np
 import pytest
+from qiskit import generate_preset_pass_manager
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Statevector
+from qiskit.transpiler import CouplingMap
 from qiskit_aer import AerSimulator
+from qiskit_aer.primitives import SamplerV2
 
 from qhopfield.circuits import (
     AtomizedMemory,
+    DenseAssociativeMemory,
     ExpFilter,
     FilteredMemory,
     Hopfield,
+    Mitigation,
     ModernHopfield,
     NeuronDynamics,
+    Polynomial,
     RejectionSampling,
     RotationNeuron,
     RUSNeuron,
     make_noise,
     recall,
+    softmax_recall,
 )
+from qhopfield.circuits.capacity import ModelSpec, capacity
+from qhopfield.circuits.common import cluster, identity
+from qhopfield.circuits.common.journal import _checksum
+from qhopfield.circuits.distribution import _COLUMNS, RunnerRecipe, recall_journal
+from qhopfield.circuits.methods import Samples
+from qhopfield.circuits.models import SeparationFunction
 from qhopfield.circuits.patterns import all_states, corrupt, random_patterns
 
 MEMORY = Hopfield.store(random_patterns(2, 6, seed=1))
@@ -83,13 +103,236 @@ def test_probes_with_amplitudes_are_pieces_too():
     assert alone.num_probes == 1
 
 
-def test_what_a_file_cannot_name_is_no_journal(tmp_path):
-    class Odd(FilteredMemory):
-        def __repr__(self):
-            return object.__repr__(self)
+@pytest.mark.fault(
+    "a separation function with a handle in it was told apart by what it prints",
+    kind="a journal takes another run's answers for its own",
+)
+def test_what_cannot_be_told_apart_is_no_journal(tmp_path):
+    @dataclass(frozen=True)
+    class Tabled(Polynomial):
+        handle: object = None
 
-    with pytest.raises(ValueError, match="journal= needs a method that prints"):
-        recall(MEMORY, PROBES, Odd(ExpFilter(0.3)), seed=1, journal=tmp_path / "j")
+        def __repr__(self):
+            return "Tabled()"
+
+    memory = DenseAssociativeMemory(
+        random_patterns(2, 4, seed=1), separation=Tabled(handle=threading.Lock())
+    )
+    with pytest.raises(ValueError, match=r"model\.separation\.handle is a lock, which cannot be"):
+        recall(memory, memory.patterns, RejectionSampling(), seed=1, journal=tmp_path / "j")
+    assert not list(tmp_path.iterdir())
+
+
+class Odd(SamplerV2):
+    """A sampler of somebody's own, with one number more."""
+
+    def __init__(self, bias):
+        super().__init__(seed=1)
+        self.bias = bias
+
+
+def sharper(sharpness):
+    memory = Sharp.store(random_patterns(2, 4, seed=1))
+    memory.sharpness = sharpness
+    return memory
+
+
+class Sharp(Hopfield):
+    sharpness = 1.0
+
+
+@dataclass(frozen=True)
+class Cosh(SeparationFunction):
+    beta: float = 1.0
+
+    @property
+    def name(self):
+        return f"cosh({self.beta:g} x)"
+
+    def __call__(self, x):
+        return np.cosh(self.beta * np.asarray(x, dtype=float))
+
+
+def steeper(beta):
+    return DenseAssociativeMemory(random_patterns(2, 4, seed=1), separation=Cosh(beta))
+
+
+def optimised(level):
+    noise = make_noise(two_qubit=0.01)
+    return generate_preset_pass_manager(
+        level, basis_gates=noise.basis_gates, coupling_map=CouplingMap.from_line(7)
+    )
+
+
+RUN = {
+    "model": ModernHopfield(random_patterns(2, 4, seed=1)),
+    "probes": random_patterns(2, 4, seed=1),
+    "method": FilteredMemory(ExpFilter(0.3), fresh=True),
+    "shots": 5,
+    "seed": 1,
+}
+OTHERS = {
+    "shots": ({"shots": 5}, {"shots": 6}),
+    "seed": ({"seed": 1}, {"seed": 2}),
+    "probes": ({}, {"probes": random_patterns(2, 4, seed=2)}),
+    "method": ({}, {"method": FilteredMemory(ExpFilter(np.nextafter(0.3, 1)), fresh=True)}),
+    "separation": ({"model": steeper(0.5)}, {"model": steeper(0.50000001)}),
+    "attribute": ({"model": sharper(1.0)}, {"model": sharper(0.01)}),
+    "mitigation": (
+        {"mitigation": Mitigation(zero_noise=(1, 3))},
+        {"mitigation": Mitigation(zero_noise=(1, 5))},
+    ),
+    "codewords": ({}, {"mitigation": Mitigation(codewords=True)}),
+    "noise": (
+        {"noise_model": make_noise(two_qubit=0.01)},
+        {"noise_model": make_noise(two_qubit=0.01 + 1e-12)},
+    ),
+    "device": (
+        {"backend": GenericBackendV2(8, seed=1)},
+        {"backend": GenericBackendV2(8, seed=2)},
+    ),
+    "simulator": (
+        {"backend": AerSimulator()},
+        {"backend": AerSimulator(method="matrix_product_state")},
+    ),
+    "sampler": (
+        {"sampler": SamplerV2(seed=1)},
+        {
+            "sampler": SamplerV2(
+                seed=1, options={"backend_options": {"noise_model": make_noise(two_qubit=0.1)}}
+            )
+        },
+    ),
+    "own sampler": ({"sampler": Odd(0.1)}, {"sampler": Odd(0.2)}),
+    "pass manager": ({"pass_manager": optimised(0)}, {"pass_manager": optimised(3)}),
+}
+
+
+@pytest.mark.fault(
+    "journals told devices by name, pass managers by type, and models by what they print",
+    kind="a journal takes another run's answers for its own",
+)
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_journal_knows_its_run(name, tmp_path):
+    """Every setting that answers depend on is in the key, and the same run is known again."""
+    first, second = OTHERS[name]
+
+    def opened(options):
+        run = {**RUN, **options}
+        recipe = RunnerRecipe(
+            **{key: run[key] for key in run.keys() & {f.name for f in fields(RunnerRecipe)}}
+        )
+        given = (run[key] for key in ("model", "method", "probes", "shots", "seed"))
+        with recall_journal(tmp_path / "j", *given, recipe, False) as journal:
+            return journal.settings
+
+    settings = opened(first)
+    assert opened(first) == settings
+    with pytest.raises(ValueError, match="belongs to a run with other settings"):
+        opened(second)
+
+
+@pytest.mark.fault(
+    "a journal of another version was gone on with",
+    kind="a journal takes another run's answers for its own",
+)
+@pytest.mark.parametrize("package", ["qhopfield", "qiskit", "qiskit-aer", "numpy"])
+def test_a_journal_is_of_one_version(package, tmp_path, monkeypatch):
+    recall(**RUN, journal=tmp_path / "j", exact=False)
+    sound = identity.version
+    monkeypatch.setattr(identity, "version", lambda name: "0" if name == package else sound(name))
+    with pytest.raises(ValueError, match=f"version of {package} is "):
+        recall(**RUN, journal=tmp_path / "j")
+
+
+def test_devices_are_known_again_after_they_ran(tmp_path):
+    """What a device or a pass keeps of a run is no part of what it is."""
+    device = GenericBackendV2(8, seed=1, noise_info=True)
+    own = generate_preset_pass_manager(2, backend=device, seed_transpiler=1)
+    options = {**RUN, "backend": device, "pass_manager": own, "journal": tmp_path / "j"}
+    first = recall(**options)
+    same(recall(**options), first)
+
+
+@pytest.mark.fault(
+    "journal content of the wrong kind raised KeyError or TypeError",
+    kind="a file that a run goes on from is damaged",
+)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": [[-1.0], [1.0]]},
+        {"weights": [[float("nan")], [1.0]]},
+        {"weights": [["x"], [1.0]]},
+        {"weights": None},
+        {"outcomes": [["+*+-"], ["++++"]]},
+        {"outcomes": [["+"], ["++++"]]},
+        {"acceptance": [2.0, 0.5]},
+        {"acceptance": [0.5]},
+        {"acceptance": None},
+        {"shots": "5"},
+        {"shots": -1},
+        {"trace": [1]},
+        {"widths": {}},
+    ],
+)
+def test_content_of_the_wrong_kind_is_refused(change, tmp_path):
+    """Even with right checksums, such as those of a defect, nothing but results is taken."""
+    recall(**RUN, journal=tmp_path / "j")
+    database = sqlite3.connect(tmp_path / "j", isolation_level=None)
+    key, value = database.execute("SELECT key, value FROM results").fetchone()
+    for content in ({**json.loads(value), **change}, [], None, 3, {}):
+        text = json.dumps(content)
+        database.execute("UPDATE results SET value = ?, checksum = ?", (text, _checksum(key, text)))
+        with pytest.raises(ValueError, match="j is a damaged journal: result"):
+            recall(**RUN, journal=tmp_path / "j")
+    database.close()
+
+
+def test_journals_keep_all_of_samples():
+    """A field of samples that is added one day must not get lost in a journal."""
+    kept = {"outcomes", "weights", "shots", "ran_on", "trace", *_COLUMNS}
+    # What submodules answered is put together after the pieces.
+    assert {each.name for each in fields(Samples)} - {"parts"} == kept
+
+
+@pytest.mark.fault(
+    "recall(workers=6) started 6 processes for 1 piece of work",
+    kind="as many processes as were asked for, whatever there is to do",
+)
+def test_never_more_processes_than_pieces(monkeypatch):
+    started = []
+
+    @contextmanager
+    def start(workers):
+        started.append(workers)
+        yield None
+
+    monkeypatch.setattr(cluster, "_local_client", start)
+    recall(**{**RUN, "method": METHODS["classical"]}, workers=2)
+    assert started == []  # one piece runs here
+    with cluster.Processes(6) as processes:
+        for jobs in (1, 2, 2, 4, 3, 9):
+            processes.client_for(jobs)
+    assert started == [2, 4, 6]
+    started.clear()
+    with cluster.Processes(6, apart=True) as processes:
+        processes.client_for(1)  # what has a deadline must be able to be cut short
+    assert started == [1]
+
+
+@pytest.mark.fault(
+    "workers=100,000,000 was not refused",
+    kind="as many processes as were asked for, whatever there is to do",
+)
+def test_more_processes_than_the_machine_holds():
+    message = "workers=100000000 processes take .* GiB .* use at most"
+    with pytest.raises(ValueError, match=message):
+        recall(**RUN, workers=10**8)
+    with pytest.raises(ValueError, match=message):
+        capacity(ModelSpec(), num_neurons=4, patterns=[1], trials=1, workers=10**8)
+    with pytest.raises(ValueError, match=message):
+        softmax_recall(RUN["probes"], RUN["probes"], workers=10**8)
 
 
 def test_a_twin_has_no_circuit():

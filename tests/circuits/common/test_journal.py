@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from qhopfield.circuits.common.journal import Journal
@@ -100,6 +101,10 @@ def changed(statement):
     return change
 
 
+def of_another_run(kind, settings):
+    return lambda path: Journal(path, kind, settings).close()
+
+
 def cut(path):
     with Journal(path, "test", SETTINGS) as journal:
         journal.put("a", "x" * 20000)
@@ -113,15 +118,24 @@ def cut(path):
         (other_database, ValueError, "another SQLite database"),
         (lambda path: path.mkdir(), IsADirectoryError, "is a folder"),
         (cut, ValueError, "damaged"),
-        (changed("PRAGMA user_version = 2"), ValueError, "of version 2; this qhopfield reads 1"),
+        (changed("PRAGMA user_version = 1"), ValueError, "of version 1; this qhopfield reads 2"),
         (changed("DELETE FROM run"), ValueError, "says 0 times what it is"),
         (changed("DROP TABLE run"), ValueError, "damaged"),
-        (changed("UPDATE run SET kind = 'recall'"), ValueError, "a journal of 'recall'; one of"),
+        (of_another_run("recall", SETTINGS), ValueError, "a journal of 'recall'; one of"),
         (
-            changed("""UPDATE run SET settings = '{"seed": 4, "names": ["a", "b"], "more": 1}'"""),
+            of_another_run("test", {"seed": 4, "names": ["a", "b"], "more": 1}),
             ValueError,
             "more is 1 instead of 'absent'; probes is 'absent' instead of None; seed is 4 instead",
         ),
+        (changed("UPDATE results SET value = '2'"), ValueError, "'a' is not as it was written"),
+        (changed("UPDATE results SET value = X'31'"), ValueError, "'a' is not as it was written"),
+        (changed("UPDATE results SET key = 'b'"), ValueError, "'b' is not as it was written"),
+        (changed("UPDATE results SET value = '[1'"), ValueError, "'a' is not as it was written"),
+        (changed("DROP TABLE results"), ValueError, "damaged journal: its tables"),
+        (changed("ALTER TABLE results ADD COLUMN more"), ValueError, "damaged journal: its tables"),
+        (changed("UPDATE run SET settings = 'x'"), ValueError, "damaged journal: what it says"),
+        (changed("UPDATE run SET settings = '[1]'"), ValueError, "damaged journal: what it says"),
+        (changed("PRAGMA journal_mode = WAL"), ValueError, "damaged journal: its header"),
     ],
 )
 def test_files_that_are_refused(path, make, error, message):
@@ -132,13 +146,63 @@ def test_files_that_are_refused(path, make, error, message):
     assert before is None or path.read_bytes() == before
 
 
-def test_a_damaged_row_is_refused(path):
-    changed("UPDATE results SET value = '[1'")(path)
-    with (
-        Journal(path, "test", SETTINGS) as journal,
-        pytest.raises(ValueError, match="damaged: result 'a' is no JSON"),
-    ):
-        journal.get("a")
+@pytest.mark.fault(
+    "damaged journals raised KeyError, TypeError or OperationalError, or gave another result",
+    kind="a file that a run goes on from is damaged",
+)
+def test_any_flipped_bit_is_found_or_harmless(path):
+    """Flips over the whole file: a ValueError that names it, or every result as it was put."""
+    values = {f"{number}": [number / 7, "x" * 40, None] for number in range(60)}
+    with Journal(path, "test", SETTINGS) as journal:
+        for key, value in values.items():
+            journal.put(key, value)
+    sound = path.read_bytes()
+    rng = np.random.default_rng(1)
+    # More of the header, which says what all the rest is.
+    bits = [*rng.integers(0, 800, size=120), *rng.integers(800, 8 * len(sound), size=230)]
+    refused = 0
+    for bit in bits:
+        broken = bytearray(sound)
+        broken[bit // 8] ^= 1 << int(bit % 8)
+        path.write_bytes(broken)
+        try:
+            with Journal(path, "test", SETTINGS) as journal:
+                found = {key: journal.get(key) for key in journal}
+                if bit % 5 == 0:
+                    journal.put("new", 1)
+            # A row that is gone is measured again; none that is there may be another.
+            assert found.items() <= values.items()
+            assert {key: values[key] for key in found} == found
+        except ValueError as error:
+            refused += 1
+            assert "run.journal" in str(error)
+    assert refused > 100  # the others fell on empty space
+
+
+@pytest.mark.fault(
+    "a truncated journal raised OperationalError",
+    kind="a file that a run goes on from is damaged",
+)
+def test_a_journal_cut_anywhere_is_refused(path):
+    with Journal(path, "test", SETTINGS) as journal:
+        for number in range(60):
+            journal.put(str(number), [number, "x" * 200])
+    sound = path.read_bytes()
+    for length in np.random.default_rng(2).integers(1, len(sound) - 1, size=60).tolist():
+        path.write_bytes(sound[:length])
+        with pytest.raises(ValueError, match=r"run\.journal"):
+            Journal(path, "test", SETTINGS)
+
+
+def test_errors_show_how_settings_look(path):
+    looks = {"model": "Hopfield(6)"}
+    Journal(path, "test", {"model": "f1", "shots": 2}, looks=looks).close()
+    with pytest.raises(ValueError, match=r"model is Hopfield\(6\) instead of Hopfield\(8\)"):
+        Journal(path, "test", {"model": "f2", "shots": 2}, looks={"model": "Hopfield(8)"})
+    with pytest.raises(ValueError, match=r"model is another Hopfield\(6\) \(it prints alike"):
+        Journal(path, "test", {"model": "f2", "shots": 2}, looks=looks)
+    # What it looks like tells nothing apart.
+    Journal(path, "test", {"model": "f1", "shots": 2}, looks={"model": "x"}).close()
 
 
 @pytest.mark.parametrize(
