@@ -150,6 +150,21 @@ class AmplifiedMemory(Method):
         return Law(stored_patterns(model).copy(), shares[0], float(self._amplified(acceptance)[0]))
 
     @property
+    def why_not_mitigated(self) -> str | None:
+        """See :attr:`Method.why_not_mitigated`."""
+        if self.rounds != "unknown":
+            return None
+        return (
+            "rounds='unknown' repeats each shot until it is accepted, which mitigation cannot "
+            "correct afterwards: use rounds='auto' or a number, or leave mitigation out."
+        )
+
+    @property
+    def why_not_codewords(self) -> str | None:
+        """See :attr:`Method.why_not_codewords`."""
+        return None
+
+    @property
     def law_limit(self) -> int:
         """The law costs O(M N): there is no limit."""
         return UNLIMITED

@@ -101,6 +101,32 @@ class Method(Identified, ABC):
         """Whether the method runs no circuit at all."""
         return False
 
+    @property
+    def why_not_mitigated(self) -> str | None:
+        """Why its circuits cannot run with mitigation; None where they can.
+
+        Mitigation corrects the shares of many shots, never a single one. A method whose answers are
+        such shares, and that uses no single shot on the way, says so by returning None; another one
+        returns the reason, and what to use instead. A method that wraps another returns what that
+        one does.
+        """
+        name = type(self).__name__
+        return (
+            f"{name} does not say that its answers are shares of many shots, which is all that "
+            "mitigation can correct. Where they are, and no single shot is used on the way, let "
+            f"{name}.why_not_mitigated return None; or leave mitigation out."
+        )
+
+    @property
+    def why_not_codewords(self) -> str | None:
+        """Why an answer that is no stored pattern shows no error; None where it does."""
+        name = type(self).__name__
+        return (
+            f"codewords=True rejects what was never stored, and {name} does not say that it can "
+            f"only return stored patterns. Where that is so, let {name}.why_not_codewords return "
+            "None; or use FilteredMemory() or AmplifiedMemory(), or leave codewords out."
+        )
+
     @abstractmethod
     def sample_law(
         self,

@@ -19,6 +19,7 @@ from .block_circuits import on_bits, on_qubits, one_block, one_block_values
 from .dynamics import NeuronDynamics
 from .feedforward import draw_from_circuits, measured_starts, run_grouped
 from .markov import CHAIN_LIMIT, PAIRS_LIMIT, BlockChain, Chain, law_of_table, product_distribution
+from .mitigated import wanders
 from .partition import frozen_parts, index_parts, inside
 from .probes import as_states, draw_starts, one_row
 from .registers import probe_angles, single_neuron
@@ -266,6 +267,20 @@ class BlockDynamics(Method):
         for _ in range(self.sweeps):
             chain.sweep()
         return law_of_table(chain.table, updates, repeats)
+
+    @property
+    def why_not_mitigated(self) -> str | None:
+        """See :attr:`Method.why_not_mitigated`."""
+        return (
+            "BlockDynamics exchanges single spins of single shots after every sweep, which "
+            "mitigation cannot correct afterwards: use NeuronDynamics(register='reuse'), or leave "
+            "mitigation out."
+        )
+
+    @property
+    def why_not_codewords(self) -> str | None:
+        """See :attr:`Method.why_not_codewords`."""
+        return wanders(self)
 
     @property
     def law_limit(self) -> int:

@@ -28,6 +28,7 @@ from . import registers
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples
 from .feedforward import draw_from_circuits, measured_starts
 from .markov import CHAIN_LIMIT, PAIRS_LIMIT, Chain, law_of_table, product_distribution
+from .mitigated import wanders
 from .probes import as_states, check_state, draw_starts, one_row
 from .registers import REGISTERS, Plan
 from .template import Template, read_counts
@@ -299,6 +300,22 @@ class NeuronDynamics(Method):
             for step in self.plan(model, np.random.default_rng(0)).steps:
                 chain.update(step[0])
         return law_of_table(chain.table, self._updates(model), bool(prepared.level))
+
+    @property
+    def why_not_mitigated(self) -> str | None:
+        """See :attr:`Method.why_not_mitigated`."""
+        if self.register != "feedforward":
+            return None
+        return (
+            "register='feedforward' computes each field from single bits of single shots, and "
+            "mitigation corrects the shares of many shots, not a bit that has been used: use "
+            "register='coherent' or 'reuse', or leave mitigation out."
+        )
+
+    @property
+    def why_not_codewords(self) -> str | None:
+        """See :attr:`Method.why_not_codewords`."""
+        return wanders(self)
 
     @property
     def law_limit(self) -> int:

@@ -121,6 +121,22 @@ class FilteredMemory(Method):
         return Law(stored_patterns(model).copy(), shares[0], float(acceptance[0]))
 
     @property
+    def why_not_mitigated(self) -> str | None:
+        """See :attr:`Method.why_not_mitigated`."""
+        if self.least == "given":
+            return None
+        return (
+            f"least={self.least!r} is steered by single shots, which mitigation cannot correct "
+            "afterwards: use least='given' with KernelFilter(..., d_min=...), or leave mitigation "
+            "out."
+        )
+
+    @property
+    def why_not_codewords(self) -> str | None:
+        """See :attr:`Method.why_not_codewords`."""
+        return None
+
+    @property
     def law_limit(self) -> int:
         """The law costs O(M N): there is no limit."""
         return UNLIMITED

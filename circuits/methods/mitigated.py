@@ -1,4 +1,8 @@
-"""Which methods can be mitigated, and rejecting what no stored pattern explains."""
+"""Refusing mitigation that cannot help, and rejecting what no stored pattern explains.
+
+A method says itself what can be mitigated: :attr:`.Method.why_not_mitigated` and
+:attr:`.Method.why_not_codewords`.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..patterns import check_spins
-from .amplified import AmplifiedMemory
-from .atomized import AtomizedMemory
 from .base import Method, Samples
-from .block_dynamics import BlockDynamics
-from .dynamics import NeuronDynamics
-from .filtered import FilteredMemory
-from .vote import DenseVote
 
 
 class Wanted(Protocol):
@@ -83,44 +81,24 @@ def refuse_mitigation(method: Method, mitigation: Wanted | None) -> None:
         ValueError: the method uses single shots, or may rightly return what was never stored; the
             message says what to use instead.
     """
-    if mitigation is None:
+    if mitigation is None or not (mitigation.runs or mitigation.codewords):
         return
-    if isinstance(method, AtomizedMemory) and method.method is not None:
-        method = method.method
-    name, runs, codewords = type(method).__name__, mitigation.runs, mitigation.codewords
-    if method.classical and (runs or codewords):
-        raise ValueError(f"{name} runs no circuit, so that there is nothing to mitigate.")
-    if runs and isinstance(method, NeuronDynamics) and method.register == "feedforward":
+    if method.classical:
         raise ValueError(
-            "register='feedforward' computes each field from single bits of single shots, and "
-            "mitigation corrects the shares of many shots, not a bit that has been used: use "
-            "register='coherent' or 'reuse', or leave mitigation out."
+            f"{type(method).__name__} runs no circuit, so that there is nothing to mitigate."
         )
-    if runs and isinstance(method, BlockDynamics):
-        raise ValueError(
-            "BlockDynamics exchanges single spins of single shots after every sweep, which "
-            "mitigation cannot correct afterwards: use NeuronDynamics(register='reuse'), or leave "
-            "mitigation out."
-        )
-    if runs and isinstance(method, DenseVote):
-        raise ValueError(
-            "DenseVote decides each spin by a count of single shots before it goes on, which "
-            "mitigation cannot correct afterwards: use FilteredMemory(), or leave mitigation out."
-        )
-    if runs and isinstance(method, AmplifiedMemory) and method.rounds == "unknown":
-        raise ValueError(
-            "rounds='unknown' repeats each shot until it is accepted, which mitigation cannot "
-            "correct afterwards: use rounds='auto' or a number, or leave mitigation out."
-        )
-    if runs and isinstance(method, FilteredMemory) and method.least != "given":
-        raise ValueError(
-            f"least={method.least!r} is steered by single shots, which mitigation cannot correct "
-            "afterwards: use least='given' with KernelFilter(..., d_min=...), or leave mitigation "
-            "out."
-        )
-    if codewords and not isinstance(method, (FilteredMemory, AmplifiedMemory)):
-        raise ValueError(
-            f"codewords=True rejects what was never stored, and {name} may rightly end in such a "
-            "state (a spurious one, or one on its way): use FilteredMemory() or AmplifiedMemory(), "
-            "or leave codewords out."
-        )
+    for asked, reason in (
+        (mitigation.runs, method.why_not_mitigated),
+        (mitigation.codewords, method.why_not_codewords),
+    ):
+        if asked and reason is not None:
+            raise ValueError(reason)
+
+
+def wanders(method: Method) -> str:
+    """The reason of methods whose answers need not be stored patterns."""
+    return (
+        f"codewords=True rejects what was never stored, and {type(method).__name__} may rightly "
+        "end in such a state (a spurious one, or one on its way): use FilteredMemory() or "
+        "AmplifiedMemory(), or leave codewords out."
+    )

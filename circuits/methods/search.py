@@ -19,6 +19,7 @@ from ..common.checks import check_count
 from ..models import Model
 from ..patterns import all_states
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, gather
+from .mitigated import wanders
 from .probes import one_row
 from .superposition import bind, refuse_states, stored_patterns
 from .template import Template, read_counts
@@ -133,6 +134,16 @@ class SearchMethod(Method):
         possible = np.flatnonzero(vector > 0.0)
         weight = vector[possible]
         return Law(all_states(model.num_neurons)[possible], weight / weight.sum())
+
+    @property
+    def why_not_mitigated(self) -> str | None:
+        """See :attr:`Method.why_not_mitigated`."""
+        return None
+
+    @property
+    def why_not_codewords(self) -> str | None:
+        """See :attr:`Method.why_not_codewords`."""
+        return wanders(self)
 
     @property
     def law_limit(self) -> int:

@@ -42,6 +42,7 @@ from .base import (
     gather,
 )
 from .markov import PAIRS_LIMIT, Chain, product_distribution
+from .mitigated import wanders
 from .probes import draw_starts, one_row
 from .superposition import bind, filtered_template, refuse_states
 from .template import Template
@@ -263,6 +264,19 @@ class DenseVote(Method):
             weight = chain.table[0]
         possible = np.flatnonzero(weight > 0.0)
         return Law(all_states(num_neurons)[possible], weight[possible] / weight.sum())
+
+    @property
+    def why_not_mitigated(self) -> str | None:
+        """See :attr:`Method.why_not_mitigated`."""
+        return (
+            "DenseVote decides each spin by a count of single shots before it goes on, which "
+            "mitigation cannot correct afterwards: use FilteredMemory(), or leave mitigation out."
+        )
+
+    @property
+    def why_not_codewords(self) -> str | None:
+        """See :attr:`Method.why_not_codewords`."""
+        return wanders(self)
 
     @property
     def law_limit(self) -> int:

@@ -231,6 +231,18 @@ class AtomizedMemory(Method):
     # The law.
 
     @property
+    def why_not_mitigated(self) -> str | None:
+        """See :attr:`Method.why_not_mitigated`."""
+        assert self.method is not None  # __post_init__ fills it
+        return self.method.why_not_mitigated
+
+    @property
+    def why_not_codewords(self) -> str | None:
+        """See :attr:`Method.why_not_codewords`."""
+        assert self.method is not None  # __post_init__ fills it
+        return self.method.why_not_codewords
+
+    @property
     def law_limit(self) -> int:
         """The law costs O(M N): there is no limit."""
         return UNLIMITED

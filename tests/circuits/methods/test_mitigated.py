@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import inspect
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from qhopfield.circuits import methods as all_methods
+from qhopfield.circuits import recall
 from qhopfield.circuits.execution import Mitigation, make_noise, make_runner
 from qhopfield.circuits.methods import (
     AmplifiedMemory,
@@ -14,9 +17,11 @@ from qhopfield.circuits.methods import (
     DenseVote,
     FilteredMemory,
     GroverCompletion,
+    Method,
     NeuronDynamics,
     RejectionSampling,
     VenturaMartinez,
+    mitigated,
 )
 from qhopfield.circuits.methods.mitigated import keep_codewords, refuse_mitigation
 from qhopfield.circuits.models import ModernHopfield
@@ -111,6 +116,76 @@ def test_what_is_let_through(method, mitigation):
 def test_what_is_refused(method, mitigation, message):
     with pytest.raises(ValueError, match=message):
         refuse_mitigation(method, mitigation)
+
+
+@dataclass(frozen=True)
+class Wrapped(Method):
+    """Somebody's own method around another one."""
+
+    inner: Method
+
+    def circuit(self, model, probe):
+        return self.inner.circuit(model, probe)
+
+    def law(self, model, probe):
+        return self.inner.law(model, probe)
+
+    def bill(self, model):
+        return self.inner.bill(model)
+
+    law_limit = property(lambda self: self.inner.law_limit)
+
+    def sample_law(self, *given):
+        return self.inner.sample_law(*given)
+
+    def run(self, *given):
+        return self.inner.run(*given)
+
+
+class Declared(Wrapped):
+    why_not_mitigated = property(lambda self: self.inner.why_not_mitigated)
+    why_not_codewords = property(lambda self: self.inner.why_not_codewords)
+
+
+@pytest.mark.fault(
+    "the same algorithm under another class name was 'mitigated' without a word",
+    kind="a capability is asked of a class name",
+)
+def test_a_method_of_ones_own_must_say_what_can_be_mitigated():
+    for asked, member in ((RUNS, "why_not_mitigated"), (WORDS, "why_not_codewords")):
+        for inner in (DenseVote(votes=64), FilteredMemory()):
+            with pytest.raises(ValueError, match=rf"let Wrapped\.{member} return None"):
+                refuse_mitigation(Wrapped(inner), asked)
+        refuse_mitigation(Declared(FilteredMemory()), asked)
+    with pytest.raises(ValueError, match="DenseVote decides each spin"):
+        refuse_mitigation(Declared(DenseVote()), RUNS)
+    with pytest.raises(ValueError, match=r"Wrapped\.why_not_mitigated"):
+        recall(
+            MODEL,
+            MODEL.patterns,
+            Wrapped(DenseVote(votes=64)),
+            shots=20,
+            seed=1,
+            noise_model=make_noise(two_qubit=0.01),
+            mitigation=RUNS,
+        )
+
+
+@pytest.mark.fault(
+    "the same algorithm under another class name was 'mitigated' without a word",
+    kind="a capability is asked of a class name",
+)
+def test_mitigation_asks_no_class():
+    """Which methods there are is known to the methods alone."""
+    source = inspect.getsource(mitigated)
+    methods = [each for each in vars(all_methods).values() if inspect.isclass(each)]
+    assert "isinstance" not in source
+    imported = vars(mitigated).values()
+    assert not [
+        each
+        for each in methods
+        if issubclass(each, Method) and each in imported and each is not Method
+    ]
 
 
 def test_codewords_are_patterns():
