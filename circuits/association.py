@@ -16,7 +16,7 @@ from qiskit_aer.noise import NoiseModel
 from . import laws
 from .blocks.cost import circuit_cost
 from .blocks.filters import MemoryFilter
-from .common.checks import check_count
+from .common.checks import as_array, check_count, check_flag, check_kind
 from .common.randomness import Seed, as_generator
 from .execution import make_runner
 from .methods.base import Counts, unpack_counts
@@ -140,7 +140,7 @@ def associate(
     stored = _pairs(keys, values, "keys")
     asked = _Asked(*stored, probes, filter, fresh)
     law_values = np.asarray(asked.shares @ asked.values)
-    if exact:
+    if check_flag(exact, "exact"):
         _refuse_execution(backend, sampler, noise_model, pass_manager)
         return Association(
             expectations=law_values,
@@ -224,7 +224,7 @@ def classify(
 
     Source: Schuld, Sinayskiy and Petruccione 2014, arXiv:1412.3646.
     """
-    names = np.asarray(labels)
+    names = as_array(labels, "labels")
     if names.dtype.kind not in "biuUS":
         raise TypeError(f"labels must be whole numbers or strings, got dtype {names.dtype}.")
     training = check_probes(patterns, as_rows(patterns, "patterns").shape[1], name="patterns")
@@ -241,7 +241,7 @@ def classify(
     member = (code[:, None] == np.arange(len(classes))).astype(float)
     law_shares = np.asarray(asked.shares @ member)
     law_predictions = classes[law_shares.argmax(axis=1)]
-    if exact:
+    if check_flag(exact, "exact"):
         _refuse_execution(backend, sampler, noise_model, pass_manager)
         shares, acceptance, shots, run_on = law_shares, asked.acceptance, 0, "law"
         errors = np.zeros_like(shares)
@@ -283,14 +283,10 @@ class _Asked:
         chosen: MemoryFilter,
         fresh: bool,
     ) -> None:
-        if not isinstance(chosen, MemoryFilter):
-            raise TypeError(
-                "filter must be ExpFilter(...), KernelFilter(...) or TrugenbergerFilter(...), got "
-                f"{chosen!r}."
-            )
-        if not isinstance(fresh, (bool, np.bool_)):
-            raise TypeError(f"fresh must be True or False, got {fresh!r}.")
-        self.keys, self.values, self._chosen, self._fresh = keys, values, chosen, bool(fresh)
+        expected = "ExpFilter(...), KernelFilter(...) or TrugenbergerFilter(...)"
+        check_kind(chosen, "filter", MemoryFilter, expected)
+        fresh = check_flag(fresh, "fresh")
+        self.keys, self.values, self._chosen, self._fresh = keys, values, chosen, fresh
         self.rows = check_probes(probes, keys.shape[1])
         kept = chosen.acceptances(keys, self.rows)
         refuse_empty(kept)

@@ -15,7 +15,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 from qiskit_aer.noise import NoiseModel
 
-from .common.checks import check_count
+from .common.checks import check_count, shown
 from .common.cluster import Processes
 from .common.identity import Unidentified, fingerprint, printed, versions
 from .common.jobs import run_jobs
@@ -168,7 +168,7 @@ def recall_journal(
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise ValueError(
             f"journal= needs seed= to be an integer, so that a resumed run goes on as it began; "
-            f"got {seed!r}."
+            f"got {shown(seed)}."
         )
     states = as_states(probes)
     given = probes if states is None else np.stack([np.asarray(each.data) for each in states])

@@ -11,7 +11,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 from qiskit_aer.noise import NoiseModel
 
-from .common.checks import check_count, check_real
+from .common.checks import check_count, check_flag, check_kind, check_path, check_real
 from .common.cluster import check_client
 from .common.progress import progress_bar
 from .common.randomness import Seed, as_generator
@@ -101,22 +101,21 @@ def recall(
         >>> result.states.tolist()
         [[1, 1, 1, -1, -1, -1]]
     """
-    if not isinstance(model, Model):
-        raise TypeError(
-            f"model must be a memory such as Hopfield.store(patterns), got {type(model).__name__}."
-        )
+    check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
     if method is None:
         method = FilteredMemory() if isinstance(model, ModernHopfield) else NeuronDynamics()
-    if not isinstance(method, Method):
-        raise TypeError(
-            f"method must be a method such as NeuronDynamics(), got {type(method).__name__}."
-        )
-    check_count(shots, "shots", minimum=1)
+    check_kind(method, "method", Method, "a method such as NeuronDynamics()")
+    shots = check_count(shots, "shots", minimum=1)
+    exact, progress = check_flag(exact, "exact"), check_flag(progress, "progress")
     rng = as_generator(seed)
     expectations = expectations_of(probes, model.num_neurons)
+    if mitigation is not None:
+        check_kind(mitigation, "mitigation", Mitigation, "a Mitigation or None")
     recipe = RunnerRecipe(backend, sampler, noise_model, pass_manager, mitigation)
     spread = workers is not None or client is not None or journal is not None
     check_client(1 if workers is None else workers, client)
+    if journal is not None:
+        check_path(journal, "journal")
     if deadline is not None:
         check_real(deadline, "deadline", minimum=0.0, exclusive=True)
         if not isinstance(method, AtomizedMemory):

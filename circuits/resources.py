@@ -11,6 +11,7 @@ from qiskit.providers import BackendV2
 from qiskit.transpiler import generate_preset_pass_manager
 
 from .blocks.cost import CircuitCost, circuit_cost
+from .common.checks import check_kind, shown
 from .methods import Method
 from .methods.base import Bill
 from .models import Model
@@ -64,8 +65,15 @@ def resources(
         pass_manager: transpiles instead of the preset.
 
     Raises:
+        TypeError: an argument has a wrong type.
         ValueError: the pair cannot work; the message says what would.
     """
+    check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
+    check_kind(method, "method", Method, "a method such as NeuronDynamics()")
+    if backend is not None:
+        check_kind(backend, "backend", BackendV2, "a BackendV2 or None")
+    if pass_manager is not None and not callable(getattr(pass_manager, "run", None)):
+        raise TypeError(f"pass_manager must have a run method, got {shown(pass_manager)}.")
     if pass_manager is None and backend is not None:
         pass_manager = generate_preset_pass_manager(
             optimization_level=2, backend=backend, seed_transpiler=0

@@ -20,7 +20,7 @@ from qiskit.circuit.classical import expr
 from scipy.special import expit
 
 from .. import laws
-from ..common.checks import check_count
+from ..common.checks import check_count, settle
 from ..common.identity import Identified
 from ..models import Model
 from .arithmetic import fourier, inverse_fourier, open_register
@@ -215,7 +215,7 @@ class RUSNeuron(Neuron):
     attempts: int | None = None
 
     def __post_init__(self) -> None:
-        check_count(self.level, "level", minimum=0)
+        settle(self, level=check_count(self.level, "level", minimum=0))
         if self.level == 0:
             raise ValueError("RUSNeuron needs level >= 1; use RotationNeuron() for level 0.")
         if self.level > 12:
@@ -224,7 +224,7 @@ class RUSNeuron(Neuron):
                 "12 are allowed. Use ThresholdNeuron() for the exact sign."
             )
         if self.attempts is not None:
-            check_count(self.attempts, "attempts", minimum=1)
+            settle(self, attempts=check_count(self.attempts, "attempts", minimum=1))
 
     @property
     def ancillas(self) -> int:
@@ -327,7 +327,7 @@ class ThresholdNeuron(Neuron):
     bits: int = 10
 
     def __post_init__(self) -> None:
-        check_count(self.bits, "bits", minimum=2, maximum=30)
+        settle(self, bits=check_count(self.bits, "bits", minimum=2, maximum=30))
 
     @property
     def ancillas(self) -> int:

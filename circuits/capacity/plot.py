@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import check_choice
+from ..common.checks import check_choice, check_listed, shown
 from ..plotting import EDGE, FAINT, LINES, MARKERS, TEXT, _figure
 from .result import MEASURES, CapacityResult
 
@@ -46,19 +46,17 @@ def plot_capacity(
     """
     from matplotlib.ticker import MaxNLocator
 
-    several = [results] if isinstance(results, CapacityResult) else list(results)
+    several = [results] if isinstance(results, CapacityResult) else _several(results)
     if not several or not all(isinstance(each, CapacityResult) for each in several):
-        raise TypeError(f"results must be CapacityResults, at least one; got {results!r}.")
+        raise TypeError(f"results must be CapacityResults, at least one; got {shown(results)}.")
     check_choice(measure, "measure", MEASURES)
     if against is None:
         against = "load" if any(len(each.patterns) > 1 for each in several) else "corruption"
     check_choice(against, "against", AXES)
     if labels is None:
         names = [f"{each.settings.model}, {each.settings.method}" for each in several]
-    elif isinstance(labels, str) or not isinstance(labels, Sequence):
-        raise TypeError(f"labels must be a list of texts, got {labels!r}.")
     else:
-        names = [str(label) for label in labels]
+        names = [str(label) for label in check_listed(labels, "labels", "a list of texts")]
     if len(names) != len(several):
         raise ValueError(f"labels must be one a result, {len(several)}; got {len(names)}.")
     figure = _figure(7.6, 4.4)
@@ -166,6 +164,10 @@ def _draw(
 def _wide(results: Sequence[CapacityResult]) -> bool:
     counts = np.concatenate([each.patterns for each in results])
     return bool(counts.max() >= 30 * counts.min())
+
+
+def _several(results: Any) -> list[Any]:
+    return check_listed(results, "results", "CapacityResults, at least one")
 
 
 def _subtitle(results: Sequence[CapacityResult]) -> str:

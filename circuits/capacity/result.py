@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import check_choice, check_count, check_real
+from ..common.checks import check_choice, check_count, check_flag, check_kind, check_real
 from ..common.files import whole_file
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ class CapacitySettings:
             object.__setattr__(self, name, number)
         if self.probes is not None:
             object.__setattr__(self, "probes", check_count(self.probes, "probes", minimum=1))
-        if not isinstance(self.exact, bool):
-            raise TypeError(f"exact must be True or False, got {self.exact!r}.")
+        object.__setattr__(self, "exact", check_flag(self.exact, "exact"))
+        for name in ("model", "method"):
+            check_kind(getattr(self, name), name, str, "a text")
 
 
 @dataclass(frozen=True)

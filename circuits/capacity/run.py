@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-from ..common.checks import check_count, check_real
+from ..common.checks import check_count, check_flag, check_listed, check_path, check_real, shown
 from ..common.cluster import check_client
 from ..common.jobs import run_jobs
 from ..common.journal import Journal
@@ -114,12 +114,14 @@ def capacity(
     >>> result.errors("message")[:, 0, 0].tolist()
     [0.0, 0.0]
     """
+    num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
     cells = _check_cells(num_neurons, loads, patterns, corruptions)
     settings = _settings(
         make_model, method, num_neurons, trials, probes, update, readout, shots, exact, seed
     )
     check_client(workers, client)
-    target = None if csv is None else Path(csv)
+    resume, progress = check_flag(resume, "resume"), check_flag(progress, "progress")
+    target = None if csv is None else Path(check_path(csv, "csv"))
     kept = _kept(target, settings, resume)
     wanted = [cell for cell in cells if cell not in {each.key for each in kept}]
     task = Task(make_model, method, settings)
@@ -173,7 +175,8 @@ class Task:
             return np.array([len(targets), len(targets) / 2.0, len(targets), 1.0, 0.0, -1.0])
         if not isinstance(model, Model) or model.num_neurons != neurons:
             raise TypeError(
-                f"make_model must make a memory of {neurons} neurons from patterns, got {model!r}."
+                f"make_model must make a memory of {neurons} neurons from patterns, got "
+                f"{shown(model)}."
             )
         if self.method is not None:
             return self._by_method(self.method, model, targets, starts, rng)
@@ -372,12 +375,7 @@ def _check_cells(
 
 
 def _listed(values: Any, name: str) -> list[Any]:
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{name} must be a list of numbers, got {values!r}.")
-    listed = list(values)
-    if not listed:
-        raise ValueError(f"{name} must have at least one entry, got none.")
-    return listed
+    return check_listed(values, name)
 
 
 def _settings(
@@ -395,12 +393,12 @@ def _settings(
     if not callable(make_model):
         raise TypeError(
             "make_model must be a function from patterns to a memory, such as "
-            f"ModelSpec('hopfield'), got {make_model!r}."
+            f"ModelSpec('hopfield'), got {shown(make_model)}."
         )
     if method is not None and not isinstance(method, Method):
         raise TypeError(
             "method must be a method such as NeuronDynamics(), or None for the classical "
-            f"dynamics, got {method!r}."
+            f"dynamics, got {shown(method)}."
         )
     check_count(shots, "shots", minimum=1)
     settings = CapacitySettings(
@@ -437,8 +435,6 @@ def _name(make_model: Any) -> str:
 
 def _kept(target: Path | None, settings: CapacitySettings, resume: bool) -> list[CapacityCell]:
     """The cells that are there already."""
-    if not isinstance(resume, bool):
-        raise TypeError(f"resume must be True or False, got {resume!r}.")
     if target is None:
         return []
     for what, text in (("make_model", settings.model), ("method", settings.method)):

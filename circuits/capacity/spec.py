@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.checks import check_choice, check_real
+from ..common.checks import check_choice, check_real, shown
 from ..common.identity import Identified
 from ..models import (
     DenseAssociativeMemory,
@@ -69,7 +69,7 @@ class ModelSpec(Identified):
             if not isinstance(defaults["separation"], SeparationFunction):
                 raise TypeError(
                     "separation must be a separation function such as Polynomial(3), got "
-                    f"{self.separation!r}."
+                    f"{shown(self.separation)}."
                 )
         else:
             beta = 1.0 if self.beta is None else self.beta

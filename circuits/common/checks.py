@@ -103,7 +103,7 @@ def check_real(
     try:
         number = float(value)
     except OverflowError:  # 10**400
-        number = math.copysign(math.inf, value)
+        number = math.inf if value > 0 else -math.inf
     too_low = number <= minimum if exclusive else number < minimum
     if not math.isfinite(number) or too_low or number > maximum:
         parts = []
@@ -160,8 +160,16 @@ def check_path(value: Any, name: str) -> str:
     return text
 
 
-def check_listed(values: Any, name: str, expected: str = "a list of numbers") -> list[Any]:
-    """Returns the entries of a list, tuple or array, or raises if it is none or empty.
+def check_listed(
+    values: Any, name: str, expected: str = "a list of numbers", *, empty: bool = False
+) -> list[Any]:
+    """Returns the entries of a list, tuple or array, or raises if it is none.
+
+    Args:
+        values: what came.
+        name: its name in the error.
+        expected: what the error says was expected.
+        empty: whether it may be empty.
 
     Raises:
         TypeError: ``values`` is no list (text is none).
@@ -173,7 +181,7 @@ def check_listed(values: Any, name: str, expected: str = "a list of numbers") ->
         listed = list(values)
     except Exception as error:  # arrays without axes, files, foreign iterators
         raise TypeError(f"{name} must be {expected}, got {shown(values)}.") from error
-    if not listed:
+    if not (listed or empty):
         raise ValueError(f"{name} must have at least one entry, got none.")
     return listed
 
@@ -220,6 +228,17 @@ def as_numbers(values: Any, name: str, *, bools: bool = False) -> NDArray[Any]:
             f"{name} must hold real numbers, got {type(values).__name__} of dtype {array.dtype}."
         )
     return array
+
+
+def as_floats(values: Any, name: str) -> NDArray[np.float64]:
+    """Returns ``values`` as float64 of any shape, or raises as :func:`as_numbers` does.
+
+    Raises:
+        TypeError: the entries are not real numbers.
+        ValueError: rows of different lengths, or a masked entry.
+    """
+    with np.errstate(over="ignore"):  # long doubles beyond float64 become infinite
+        return as_numbers(values, name).astype(np.float64)
 
 
 def as_finite(

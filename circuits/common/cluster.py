@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 import psutil
 
-from .checks import check_count
+from .checks import check_count, shown
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
@@ -80,11 +80,11 @@ def check_client(workers: Any, client: Any) -> None:
     if workers > 1:
         raise ValueError(
             f"Give either workers= (processes of this machine) or client= (a cluster), not both; "
-            f"got workers={workers} and client={client!r}."
+            f"got workers={workers} and client={shown(client)}."
         )
     if isinstance(client, str):
         if not client.strip():
-            raise ValueError(f"client must be the address of a scheduler, got {client!r}.")
+            raise ValueError(f"client must be the address of a scheduler, got {shown(client)}.")
         return
     from distributed import Client
 

@@ -14,6 +14,9 @@ MEMORY_SHARE = 0.5
 MOST_HOURS = 24.0
 """How long one request may take, by a rough estimate; set it higher where you mean it."""
 
+GATE_BYTES, GATE_SECONDS = 200.0, 2e-6
+"""What a gate of a circuit takes at least: measured on Qiskit 2.6 without parameters."""
+
 
 def refuse_memory(need: float, what: str, alternative: str) -> None:
     """Refuses what would not fit in memory.
@@ -50,6 +53,22 @@ def refuse_work(seconds: float, what: str, alternative: str) -> None:
             f"{what} would take about {in_time(seconds)}; {MOST_HOURS:g} hours are the most here "
             f"(qhopfield.circuits.common.cost.MOST_HOURS). {alternative}"
         )
+
+
+def refuse_gates(number: float, what: str, alternative: str) -> None:
+    """Refuses a circuit that would not fit in memory, or not be built in a day.
+
+    Args:
+        number: gates, at least.
+        what: what would have them.
+        alternative: what to use instead, a sentence.
+
+    Raises:
+        ValueError: too many gates.
+    """
+    what = f"{what}, a circuit of {number:.3g} gates,"
+    refuse_memory(GATE_BYTES * number, what, alternative)
+    refuse_work(GATE_SECONDS * number, what, alternative)
 
 
 def in_bytes(number: float) -> str:

@@ -15,7 +15,7 @@ from contextlib import nullcontext, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .checks import check_real
+from .checks import check_real, shown
 from .cluster import START_ONE, Processes, check_client, free
 from .journal import Journal
 
@@ -111,11 +111,11 @@ def run_jobs(
     {'one': 1, 'two': 2}
     """
     if not callable(function):
-        raise TypeError(f"function must be a function of one job, got {function!r}.")
+        raise TypeError(f"function must be a function of one job, got {shown(function)}.")
     if not isinstance(jobs, Mapping) or not all(isinstance(key, str) for key in jobs):
         raise TypeError(f"jobs must be a mapping of text keys to jobs, got {type(jobs).__name__}.")
     if journal is not None and not isinstance(journal, Journal):
-        raise TypeError(f"journal must be a Journal or None, got {journal!r}.")
+        raise TypeError(f"journal must be a Journal or None, got {shown(journal)}.")
     check_client(workers, client)
     if deadline is not None:
         check_real(deadline, "deadline", minimum=0.0, exclusive=True)

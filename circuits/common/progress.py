@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .checks import check_flag
+
 
 @contextmanager
 def progress_bar(title: str, show: bool) -> Iterator[Callable[[int, int], None] | None]:
@@ -14,7 +16,7 @@ def progress_bar(title: str, show: bool) -> Iterator[Callable[[int, int], None] 
         title: what is being done.
         show: whether there is a bar at all.
     """
-    if not show:
+    if not check_flag(show, "progress"):
         yield None
         return
     from rich.console import Console

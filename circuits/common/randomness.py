@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .checks import shown
+
 Seed: TypeAlias = int | np.random.Generator | None
 
 
@@ -22,10 +24,14 @@ def as_generator(seed: Seed) -> np.random.Generator:
     """
     if isinstance(seed, np.random.Generator):
         return seed
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
-        raise TypeError(f"seed must be an integer, a numpy.random.Generator or None, got {seed!r}.")
+    if seed is not None and (
+        isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer))
+    ):
+        raise TypeError(
+            f"seed must be an integer, a numpy.random.Generator or None, got {shown(seed)}."
+        )
     if seed is not None and seed < 0:
-        raise ValueError(f"seed must be >= 0, got {seed}.")
+        raise ValueError(f"seed must be >= 0, got {shown(int(seed))}.")
     return np.random.default_rng(seed)
 
 

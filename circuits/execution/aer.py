@@ -16,6 +16,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.backends.aer_compiler import AerCompiler
 from qiskit_aer.noise import NoiseModel
 
+from ..common.checks import check_count, shown
 from ..common.randomness import draw_seed
 from .kept import Kept
 from .operations import made_ready, measures_on_the_way, operations, refuse_missing, refuse_parts
@@ -64,7 +65,8 @@ class AerRunner:
             )
         if noise_model is not None and not isinstance(noise_model, NoiseModel):
             raise TypeError(
-                f"noise_model must be a qiskit_aer.noise.NoiseModel or None, got {noise_model!r}."
+                f"noise_model must be a qiskit_aer.noise.NoiseModel or None, got "
+                f"{shown(noise_model)}."
             )
         self._own = backend is None
         self._noisy = noise_model is not None
@@ -301,7 +303,7 @@ def refuse_memory(num_qubits: int, method: str, alternative: str) -> None:
 
 def statevector_bytes(num_qubits: int) -> int:
     """Memory of a statevector in complex128, bytes."""
-    return 16 << num_qubits
+    return 16 << check_count(num_qubits, "num_qubits", maximum=1 << 20)
 
 
 def _bytes(number: float) -> str:

@@ -9,6 +9,7 @@ from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
+from ..common.checks import shown
 from .aer import AerRunner
 from .mitigation import MitigatedRunner, Mitigation
 from .primitives import SamplerRunner
@@ -39,9 +40,9 @@ def make_runner(
             mitigation that the runner cannot do.
     """
     if mitigation is not None and not isinstance(mitigation, Mitigation):
-        raise TypeError(f"mitigation must be a Mitigation or None, got {mitigation!r}.")
+        raise TypeError(f"mitigation must be a Mitigation or None, got {shown(mitigation)}.")
     if pass_manager is not None and not hasattr(pass_manager, "run"):
-        raise TypeError(f"pass_manager must have a run method, got {pass_manager!r}.")
+        raise TypeError(f"pass_manager must have a run method, got {shown(pass_manager)}.")
     if backend is not None and sampler is not None:
         raise ValueError("Give either backend= or sampler=, not both.")
     if noise_model is not None and (

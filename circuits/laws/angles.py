@@ -10,7 +10,10 @@ from __future__ import annotations
 from math import pi
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
+
+from .arguments import array, number, takes
 
 # The arrays of any array-API library: NumPy's here, torch's in the hybrid layers.
 Array = Any
@@ -21,6 +24,7 @@ _SHALLOW = 1e-12
 _SHALLOW_SINGLE = 1e-7
 
 
+@takes(probe=array("... N", minimum=-1.0, maximum=1.0), beta=number("... N?"))
 def exp_filter_angles(probe: Array, beta: float | Array) -> Array:
     """Rotations of the exponential filter, before and after the CZ of each neuron, in radians.
 
@@ -48,18 +52,21 @@ def exp_filter_angles(probe: Array, beta: float | Array) -> Array:
     array([ 1.1941, -1.1941,  1.435 ,  1.435 ])
     """
     xp = array_namespace(probe)
-    turn = beta * _floating(probe)
+    with np.errstate(over="ignore"):  # a turn that is infinite is a right angle
+        turn = beta * as_floating(probe)
     # Not abs, whose gradient at 0 is 0.
     depth = xp.where(turn > 0, turn, -turn)
     if not is_numpy_array(depth):
         shallow = _SHALLOW if depth.dtype == xp.float64 else _SHALLOW_SINGLE
         depth = xp.where(depth < shallow, depth + shallow, depth)
     # arccos(e^-depth), without the digits that arccos loses near 1.
-    half = xp.atan2(xp.sqrt(-xp.expm1(-2.0 * depth)), xp.exp(-depth))
+    with np.errstate(over="ignore"):
+        half = xp.atan2(xp.sqrt(-xp.expm1(-2.0 * depth)), xp.exp(-depth))
     pairs = xp.stack([half, xp.where(turn > 0, -half, half)], axis=-1)
     return xp.reshape(pairs, (*pairs.shape[:-2], 2 * pairs.shape[-2]))
 
 
+@takes(keys=array(minimum=-1.0, maximum=1.0))
 def key_angles(keys: Array) -> Array:
     """Rotations ``arccos z`` that load product-state keys ``R_y(arccos z)|0>``, in radians.
 
@@ -69,20 +76,21 @@ def key_angles(keys: Array) -> Array:
         keys: expectations z in [-1, 1], any shape.
 
     Returns:
-        Angles in [0, pi] of the shape of ``keys``; NaN beyond [-1, 1].
+        Angles in [0, pi] of the shape of ``keys``; tensors beyond [-1, 1] give NaN.
 
     >>> import numpy as np
     >>> key_angles(np.array([1.0, 0.0, -1.0])).round(4)
     array([0.    , 1.5708, 3.1416])
     """
     xp = array_namespace(keys)
-    keys = _floating(keys)
+    keys = as_floating(keys)
     sure = xp.abs(keys) == 1.0
     inside = xp.where(sure, xp.zeros_like(keys), keys)
     angles = 2.0 * xp.atan2(xp.sqrt(1.0 - inside), xp.sqrt(1.0 + inside))
     return xp.where(sure, xp.where(keys > 0, xp.zeros_like(keys), xp.full_like(keys, pi)), angles)
 
 
+@takes(weights=array("... M", minimum=0.0))
 def index_angles(weights: Array) -> Array:
     """Rotations of the tree that loads ``sum_mu sqrt(w_mu) |mu>``, in radians.
 
@@ -106,7 +114,7 @@ def index_angles(weights: Array) -> Array:
     array([1.0472, 1.9106, 0.    ])
     """
     xp = array_namespace(weights)
-    weights = _floating(weights)
+    weights = as_floating(weights)
     lead, num_patterns = tuple(weights.shape[:-1]), weights.shape[-1]
     levels: list[Array] = []
     mass = weights
@@ -132,7 +140,7 @@ def _split_angles(zero: Array, one: Array) -> Array:
     return xp.where(split, angles, xp.where(one > 0, pi * ones, 0.0 * ones))
 
 
-def _floating(array: Array) -> Array:
+def as_floating(array: Array) -> Array:
     """Returns integers as float64 (NumPy would take roots of int8 in half precision)."""
     xp = array_namespace(array)
     return array if xp.isdtype(array.dtype, "real floating") else xp.astype(array, xp.float64)

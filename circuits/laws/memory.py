@@ -19,17 +19,31 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from array_api_compat import array_namespace
+import numpy as np
+from array_api_compat import array_namespace, is_numpy_array
+
+from .angles import as_floating
+from .arguments import array, count, number, real, takes
 
 # The arrays of any array-API library: NumPy's here, torch's in the hybrid layers.
 Array = Any
 
 _DEEP = 600.0  # exp(-_DEEP) is far below rounding and still not 0
+# Overlaps that differ by less of the probe's size are equal, and rounding is not what beta decides.
+_TIE = 8.0 * float(np.finfo(np.float64).eps)
+
+_BETA = number("... M?", minimum=0.0)
+_SHARES = array(minimum=0.0, maximum=1.0)
+_ROWS = array("M N", minimum=-1.0, maximum=1.0)
+_STORED = array("M+ N", minimum=-1.0, maximum=1.0)
+_PROBE = array("... N", minimum=-1.0, maximum=1.0)
+_NUMBERS = math.inf  # of sizes that a law divides by their greatest first
 
 
 # Which pattern is kept -------------------------------------------------------------------------
 
 
+@takes(patterns=_STORED, probe=_PROBE, beta=_BETA)
 def softmax_memory(patterns: Array, probe: Array, beta: float | Array) -> Array:
     """Pattern probabilities of the exponential filter: ``softmax_mu(beta xi^mu . x)``.
 
@@ -45,9 +59,17 @@ def softmax_memory(patterns: Array, probe: Array, beta: float | Array) -> Array:
 
     Source: the attention of Ramsauer et al. 2020, arXiv:2008.02217.
     """
-    return _softmax(beta * _products(patterns, probe))
+    # Relative to the greatest overlap before beta comes in: no beta is too large, and ties share.
+    overlaps = _products(patterns, probe)
+    xp = array_namespace(overlaps)
+    below = overlaps - xp.max(overlaps, axis=-1, keepdims=True)
+    if is_numpy_array(below):  # elsewhere it would cut gradients
+        noise = _TIE * np.abs(probe).sum(axis=-1, keepdims=True)
+        below = np.where(below >= -noise, 0.0, below)
+    return _softmax(_times(beta, below))
 
 
+@takes(keys=_STORED, probe=_PROBE, beta=_BETA)
 def product_key_logits(keys: Array, probe: Array, beta: float | Array) -> Array:
     """Logarithm of ``prod_i (cosh beta x_i + z_mu,i sinh beta x_i)``, stable for large ``beta``.
 
@@ -65,14 +87,22 @@ def product_key_logits(keys: Array, probe: Array, beta: float | Array) -> Array:
         result: (..., M)
     """
     xp = array_namespace(keys, probe)
-    return xp.sum(_key_terms(keys, probe, beta, relative=False), axis=-1)
+    terms, contradicted = _key_terms(keys, probe, beta)
+    # The size as the terms take it, not abs, whose derivative at 0 is 0.
+    size = xp.sum(xp.where(probe < 0, -probe, probe), axis=-1, keepdims=True)
+    return terms + _times(beta, size - 2.0 * contradicted)
 
 
+@takes(keys=_STORED, probe=_PROBE, beta=_BETA)
 def product_key_memory(keys: Array, probe: Array, beta: float | Array) -> Array:
     """Pattern probabilities of the exponential filter on product-state keys; arguments as above."""
-    return _softmax(product_key_logits(keys, probe, beta))
+    # Only differences count, so that what beta multiplies is taken relative to its least.
+    terms, contradicted = _key_terms(keys, probe, beta)
+    least = array_namespace(terms).min(contradicted, axis=-1, keepdims=True)
+    return _softmax(terms - _times(beta, 2.0 * (contradicted - least)))
 
 
+@takes(keys=_STORED, probe=_PROBE, beta=_BETA)
 def exp_acceptances(keys: Array, probe: Array, beta: float | Array) -> Array:
     """Probability that the exponential filter keeps each pattern, ``e^(-2 beta d)`` for +-1.
 
@@ -80,9 +110,11 @@ def exp_acceptances(keys: Array, probe: Array, beta: float | Array) -> Array:
     :func:`product_key_logits`.
     """
     xp = array_namespace(keys, probe)
-    return xp.exp(xp.sum(_key_terms(keys, probe, beta, relative=True), axis=-1))
+    terms, contradicted = _key_terms(keys, probe, beta)
+    return xp.exp(terms - _times(beta, 2.0 * contradicted))
 
 
+@takes(patterns=_STORED, probe=_PROBE, beta=_BETA)
 def exp_acceptance(patterns: Array, probe: Array, beta: float | Array) -> Array:
     """Acceptance of the exponential filter: ``e^(-beta |x|_1) mean_mu e^(beta xi^mu . x)``.
 
@@ -95,6 +127,7 @@ def exp_acceptance(patterns: Array, probe: Array, beta: float | Array) -> Array:
     return xp.mean(exp_acceptances(patterns, probe, beta), axis=-1)
 
 
+@takes(acceptances=array("... M+", minimum=0.0, maximum=_NUMBERS), weights=array("M", minimum=0.0))
 def kernel_memory(acceptances: Array, weights: Array | None = None) -> tuple[Array, Array]:
     """Pattern probabilities ``w a / P`` and the acceptance ``P = sum w a`` of any filter.
 
@@ -112,18 +145,23 @@ def kernel_memory(acceptances: Array, weights: Array | None = None) -> tuple[Arr
     """
     xp = array_namespace(acceptances)
     kept = acceptances / acceptances.shape[-1] if weights is None else acceptances * weights
-    total = xp.sum(kept, axis=-1, keepdims=True)
+    # Relative to the greatest, so that neither the largest nor the smallest numbers are lost.
+    greatest = xp.max(kept, axis=-1, keepdims=True)
+    relative = kept / xp.where(greatest > 0, greatest, xp.ones_like(greatest))
+    total = xp.sum(relative, axis=-1, keepdims=True)
     if not bool(xp.all(total > 0)):
         raise ValueError(
-            "Acceptance 0: the filter keeps no pattern, so there is nothing to recall. Lower beta "
-            "or the power, subtract the least distance (d_min), or change the probe."
+            "Acceptance 0: all acceptances are 0, the filter keeps no pattern, so there is nothing "
+            "to recall. Lower beta or the power, subtract the least distance (d_min), or change "
+            "the probe."
         )
-    return kept / total, total[..., 0]
+    return relative / total, (total * greatest)[..., 0]
 
 
 # Kernels of the distance -----------------------------------------------------------------------
 
 
+@takes(patterns=_ROWS, probe=_PROBE)
 def distances(patterns: Array, probe: Array) -> Array:
     """Disagreements with the known entries: ``d = (|x|_1 - xi . x) / 2``.
 
@@ -138,6 +176,7 @@ def distances(patterns: Array, probe: Array) -> Array:
     return (xp.sum(xp.abs(probe), axis=-1, keepdims=True) - _products(patterns, probe)) / 2.0
 
 
+@takes(keys=_ROWS, probe=_PROBE)
 def distance_distribution(keys: Array, probe: Array) -> Array:
     """Probability of each Hamming distance between product-state keys and a +-1 or 0 probe.
 
@@ -149,6 +188,7 @@ def distance_distribution(keys: Array, probe: Array) -> Array:
         result: (..., M, N + 1)
     """
     xp = array_namespace(keys, probe)
+    probe = as_floating(probe)
     keys = xp.astype(keys, probe.dtype)
     known = xp.abs(probe)[..., None, :]
     wrong = known * (1.0 - probe[..., None, :] * keys) / 2.0
@@ -161,6 +201,7 @@ def distance_distribution(keys: Array, probe: Array) -> Array:
     return chances
 
 
+@takes(distance=array(), num_neurons=count(minimum=1), controls=count(minimum=1))
 def trugenberger_kernel(distance: Array, num_neurons: int, controls: int) -> Array:
     """Trugenberger's kernel ``cos^(2b)(pi d / 2n)`` with b controls; any shape.
 
@@ -170,6 +211,7 @@ def trugenberger_kernel(distance: Array, num_neurons: int, controls: int) -> Arr
     return xp.cos(distance * (math.pi / (2.0 * num_neurons))) ** (2 * controls)
 
 
+@takes(distance=array(), beta=real(minimum=0.0), least=number())
 def shifted_kernel(distance: Array, beta: float, least: float | Array) -> Array:
     """Max-subtracted softmax kernel ``min(1, e^(-2 beta (d - d_min)))``.
 
@@ -178,9 +220,11 @@ def shifted_kernel(distance: Array, beta: float, least: float | Array) -> Array:
     """
     xp = array_namespace(distance)
     beyond = distance - least
-    return xp.exp(-2.0 * beta * xp.where(beyond > 0, beyond, xp.zeros_like(beyond)))
+    beyond = xp.where(beyond > 0, beyond, xp.zeros_like(beyond))
+    return xp.exp(-_times(beta, 2.0 * beyond))
 
 
+@takes(differences=array("D+", minimum=-_NUMBERS, maximum=_NUMBERS))
 def vote_kernel(differences: Array) -> tuple[Array, Array]:
     """Kernel ``|G| / max |G|`` and signs of the Krotov-Hopfield vote, from a table of G.
 
@@ -201,6 +245,7 @@ def vote_kernel(differences: Array) -> tuple[Array, Array]:
     return size / greatest, xp.sign(differences)
 
 
+@takes(sites=array("M"), differences=array("... M+", minimum=-_NUMBERS, maximum=_NUMBERS))
 def vote(sites: Array, differences: Array) -> Array:
     """Expectation of the signed, post-selected vote: ``sum xi_i G / sum |G|``.
 
@@ -219,10 +264,13 @@ def vote(sites: Array, differences: Array) -> Array:
         ValueError: G is 0 for every pattern: acceptance 0.
     """
     xp = array_namespace(sites, differences)
-    share, _ = kernel_memory(xp.abs(differences))
+    size = xp.abs(differences)
+    greatest = xp.max(size, axis=-1, keepdims=True)
+    share, _ = kernel_memory(size / xp.where(greatest > 0, greatest, xp.ones_like(greatest)))
     return xp.sum(share * xp.sign(differences) * sites, axis=-1)
 
 
+@takes(means=_PROBE, spins=_PROBE, beta=real(minimum=0.0))
 def exponential_vote(means: Array, spins: Array, beta: float) -> Array:
     """Votes at every site from one run of the exponential filter, no site left out.
 
@@ -245,6 +293,7 @@ def exponential_vote(means: Array, spins: Array, beta: float) -> Array:
 # Amplification ---------------------------------------------------------------------------------
 
 
+@takes(acceptance=_SHARES, rounds=count(arrays=True))
 def amplified(acceptance: Array, rounds: int | Array) -> Array:
     """Acceptance after r rounds of amplitude amplification: ``sin^2((2r + 1) arcsin sqrt P)``.
 
@@ -254,6 +303,7 @@ def amplified(acceptance: Array, rounds: int | Array) -> Array:
     return xp.sin((2 * rounds + 1) * xp.asin(xp.sqrt(acceptance))) ** 2
 
 
+@takes(acceptance=array(minimum=0.0, maximum=1.0))
 def best_rounds(acceptance: Array) -> Array:
     """Rounds that bring the acceptance nearest to 1 for the first time: ``floor(pi / 4 theta)``."""
     xp = array_namespace(acceptance)
@@ -261,6 +311,7 @@ def best_rounds(acceptance: Array) -> Array:
     return xp.floor(math.pi / 4.0 / xp.asin(xp.sqrt(acceptance)) - 1e-12)
 
 
+@takes(acceptance=array(minimum=0.0, maximum=1.0, inside=True), bound=count(minimum=1))
 def random_rounds_amplified(acceptance: Array, bound: int) -> Array:
     """Mean acceptance where the rounds are drawn from 0..bound-1, for an unknown P.
 
@@ -277,6 +328,7 @@ def random_rounds_amplified(acceptance: Array, bound: int) -> Array:
     return 0.5 - xp.sin(4 * bound * angle) / (4 * bound * xp.sin(2 * angle))
 
 
+@takes(acceptance=_SHARES, rounds=count(), tolerance=real(minimum=0.0, maximum=1.0, exclusive=True))
 def fixed_point_amplified(acceptance: Array, rounds: int, tolerance: float) -> Array:
     """Acceptance of fixed-point amplification, ``1 - delta^2 T_L(T_(1/L)(1/delta) sqrt(1-P))^2``.
 
@@ -302,6 +354,11 @@ def fixed_point_amplified(acceptance: Array, rounds: int, tolerance: float) -> A
 # Reading out -----------------------------------------------------------------------------------
 
 
+@takes(
+    mean=array(minimum=-1.0, maximum=1.0),
+    shots=number(minimum=0.0, exclusive=True),
+    acceptance=_SHARES,
+)
 def standard_error(mean: Array, shots: float | Array, acceptance: Array) -> Array:
     """Standard error of a post-selected spin expectation: ``sqrt((1 - r^2) / (S P))``.
 
@@ -314,6 +371,11 @@ def standard_error(mean: Array, shots: float | Array, acceptance: Array) -> Arra
     return xp.sqrt((1.0 - mean**2) / (shots * acceptance))
 
 
+@takes(
+    error=real(minimum=0.0, exclusive=True),
+    acceptance=_SHARES,
+    mean=number(minimum=-1.0, maximum=1.0),
+)
 def shots_needed(error: float, acceptance: Array, mean: Array | float = 0.0) -> Array:
     """Shots, before post-selection, for a wanted standard error: ``(1 - r^2) / (P error^2)``.
 
@@ -326,9 +388,11 @@ def shots_needed(error: float, acceptance: Array, mean: Array | float = 0.0) -> 
         Whole numbers, as floats, of the shape of ``acceptance`` and ``mean`` broadcast.
     """
     xp = array_namespace(acceptance)
-    return xp.ceil((1.0 - mean**2) / (acceptance * error**2))
+    with np.errstate(divide="ignore", invalid="ignore"):  # acceptance 0 takes infinitely many
+        return xp.ceil((1.0 - mean**2) / (acceptance * error**2))
 
 
+@takes(first=array("M A"), second=array("M B"), probabilities=array("... M"))
 def covariance(first: Array, second: Array, probabilities: Array) -> Array:
     """Covariance of two functions of the pattern under the post-selected distribution.
 
@@ -349,6 +413,12 @@ def covariance(first: Array, second: Array, probabilities: Array) -> Array:
     return xp.matmul(xp.matrix_transpose(weighted), centred_second)
 
 
+@takes(
+    patterns=_ROWS,
+    probabilities=array("... M"),
+    beta=number(None),
+    values=array("M V"),
+)
 def covariance_gradient(
     patterns: Array, probabilities: Array, beta: float | Array, values: Array | None = None
 ) -> Array:
@@ -369,9 +439,19 @@ def covariance_gradient(
         result: (..., V, N)
     """
     read = patterns if values is None else values
-    return beta * covariance(read, patterns, probabilities)
+    slopes = covariance(read, patterns, probabilities)
+    try:
+        return beta * slopes
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"beta must be a number, or broadcast against the Jacobian of shape {slopes.shape}; "
+            f"got {beta.shape}."
+        ) from error
 
 
+@takes(
+    means=array("S ... N"), acceptances=array("S+ ...", minimum=0.0), sizes=array("S", minimum=0.0)
+)
 def combine_shards(means: Array, acceptances: Array, sizes: Array) -> tuple[Array, Array]:
     """Recombines a memory cut into shards, exactly: ``sum_s M_s P_s r_s / sum_s M_s P_s``.
 
@@ -396,7 +476,9 @@ def combine_shards(means: Array, acceptances: Array, sizes: Array) -> tuple[Arra
     parts = acceptances * xp.reshape(sizes, (-1, *([1] * (acceptances.ndim - 1))))
     total = xp.sum(parts, axis=0)
     if not bool(xp.all(total > 0)):
-        raise ValueError("Acceptance 0 in every shard: there is nothing to recombine.")
+        raise ValueError(
+            "Acceptance 0 in every shard, all acceptances are 0: there is nothing to recombine."
+        )
     share = parts / total
     return xp.sum(share[..., None] * means, axis=0), total / xp.sum(sizes)
 
@@ -404,6 +486,7 @@ def combine_shards(means: Array, acceptances: Array, sizes: Array) -> tuple[Arra
 def _products(patterns: Array, probe: Array) -> Array:
     """``xi^mu . x``, (..., M)."""
     xp = array_namespace(patterns, probe)
+    probe = as_floating(probe)
     return xp.matmul(probe, xp.matrix_transpose(xp.astype(patterns, probe.dtype)))
 
 
@@ -413,19 +496,33 @@ def _softmax(logits: Array) -> Array:
     return weights / xp.sum(weights, axis=-1, keepdims=True)
 
 
-def _key_terms(keys: Array, probe: Array, beta: float | Array, *, relative: bool) -> Array:
-    """Logarithms of ``cosh beta x + z sinh beta x``, (..., M, N), ``relative`` to ``e^(beta |x|)``.
+def _times(beta: float | Array, sizes: Array) -> Array:
+    """``beta * sizes``, infinite without a warning where it overflows."""
+    with np.errstate(over="ignore"):
+        return beta * sizes
 
-    With s the sign of x, u = (1 + s z)/2 and t = 2 beta |x| it is ``t/2 + log(u + (1-u) e^-t)``.
-    The sign of 0 is taken as +1, which keeps the derivative in x right there.
+
+def _key_terms(keys: Array, probe: Array, beta: float | Array) -> tuple[Array, Array]:
+    """Logarithm of ``e^(-beta |x|) (cosh beta x + z sinh beta x)`` over all neurons, in two parts.
+
+    With s the sign of x, u = (1 + s z)/2 and t = 2 beta |x| a neuron's term is
+    ``log(u + (1-u) e^-t)``.  At u = 0 it is -t, which has no bound in beta: of those at great
+    depth only ``|x|`` is added up, so that the whole is ``first - 2 beta second``.  The sign of 0
+    is taken as +1, which keeps the derivative in x right there.
+
+    Shapes:
+        result: (..., M) each
     """
     xp = array_namespace(keys, probe)
+    probe = as_floating(probe)
     x = probe[..., None, :]
     s = xp.where(x < 0, -xp.ones_like(x), xp.ones_like(x))
     agree = (1.0 + s * xp.astype(keys, probe.dtype)) / 2.0
-    depth = 2.0 * beta * s * x
+    size = s * x
+    depth = _times(beta if isinstance(beta, (int, float)) else beta[..., None], 2.0 * size)
     # Only u = 0 at great depth underflows; there the logarithm is -t.
     lost = (agree <= 0) & (depth > _DEEP)
-    shallow = xp.where(lost, xp.zeros_like(depth), depth)
-    inner = xp.log(agree + (1.0 - agree) * xp.exp(-shallow)) + (shallow - depth)
-    return inner if relative else inner + depth / 2.0
+    zero = xp.zeros_like(agree * size)
+    shallow = xp.where(lost, zero, depth + zero)
+    inner = xp.log(xp.where(lost, zero + 1.0, agree + (1.0 - agree) * xp.exp(-shallow)))
+    return xp.sum(inner, axis=-1), xp.sum(xp.where(lost, size + zero, zero), axis=-1)

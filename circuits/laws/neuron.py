@@ -20,14 +20,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from array_api_compat import array_namespace
+import numpy as np
+from array_api_compat import array_namespace, is_numpy_array
 
-from ..common.checks import check_count, check_real
+from ..common.checks import check_real
+from .arguments import array, count, either, number, real, takes
 
 # The arrays of any array-API library: NumPy's here, torch's in the hybrid layers.
 Array = Any
 
+# Deepest nesting: at 60 the response is a step to the last digit of a double.
+_DEEPEST = 60
+_LEVEL = count(maximum=_DEEPEST)
+# Where the gain divides.
+_GAIN = number(minimum=1e-100, maximum=1e100)
+_ATTEMPTS = either(count(minimum=1))
 
+
+@takes(field=array(), gain=number())
 def rotation_probability(field: Array, gain: float | Array) -> Array:
     """Probability of +1 after one rotation: ``(1 + sin(2 gain h)) / 2``.
 
@@ -39,9 +49,10 @@ def rotation_probability(field: Array, gain: float | Array) -> Array:
         Probabilities of the shape of ``field``.
     """
     xp = array_namespace(field)
-    return (1.0 + xp.sin(2.0 * gain * field)) / 2.0
+    return (1.0 + xp.sin(_turn(field, gain))) / 2.0
 
 
+@takes(field=array(), gain=number(), level=_LEVEL)
 def neuron_probability(field: Array, gain: float | Array, level: int) -> Array:
     """Probability that a level-k neuron comes out as +1, given its local field.
 
@@ -50,27 +61,28 @@ def neuron_probability(field: Array, gain: float | Array, level: int) -> Array:
     Args:
         field: local fields, any shape.
         gain: angle in radians per unit of field.
-        level: number of nested RUS blocks, >= 0.
+        level: number of nested RUS blocks, 0..60.
 
     Returns:
         Probabilities of the shape of ``field``.
 
     Raises:
-        TypeError: ``level`` is no integer.
-        ValueError: ``level`` < 0.
+        TypeError: an argument has a wrong type.
+        ValueError: ``level`` is out of range.
     """
-    check_count(level, "level")
     p = rotation_probability(field, gain)
     for _ in range(level):
         p = _sharpen(p)
     return p
 
 
+@takes(field=array(), gain=number(), level=_LEVEL)
 def neuron_expectation(field: Array, gain: float | Array, level: int) -> Array:
     """Mean spin of a level-k neuron, ``tanh(2^(k+1) artanh tan(gain h))``; arguments as above."""
     return 2.0 * neuron_probability(field, gain, level) - 1.0
 
 
+@takes(expectation=array(minimum=-1.0, maximum=1.0), gain=_GAIN, level=_LEVEL)
 def neuron_field(expectation: Array, gain: float | Array, level: int) -> Array:
     """The field at which a level-k neuron has a given mean spin: the inverse of its response.
 
@@ -80,22 +92,22 @@ def neuron_field(expectation: Array, gain: float | Array, level: int) -> Array:
     Args:
         expectation: mean spins z in [-1, 1], any shape.
         gain: angle in radians per unit of field.
-        level: number of nested RUS blocks, >= 0.
+        level: number of nested RUS blocks, 0..60.
 
     Returns:
         Fields of the shape of ``expectation``.
 
     Raises:
-        TypeError: ``level`` is no integer.
-        ValueError: ``level`` < 0.
+        TypeError: an argument has a wrong type.
+        ValueError: ``level`` is out of range.
     """
-    check_count(level, "level")
     xp = array_namespace(expectation)
     power = 0.5 ** (level + 1)
     angle = xp.atan2((1.0 + expectation) ** power, (1.0 - expectation) ** power)
     return (angle - math.pi / 4.0) / gain
 
 
+@takes(field=array(), gain=_GAIN, level=count(maximum=16))
 def neuron_lagrangian(field: Array, gain: float | Array, level: int) -> Array:
     """The integral of a level-k neuron's response from 0 to its field.
 
@@ -109,21 +121,21 @@ def neuron_lagrangian(field: Array, gain: float | Array, level: int) -> Array:
     Args:
         field: local fields, any shape.
         gain: angle in radians per unit of field.
-        level: number of nested RUS blocks, >= 0.
+        level: number of nested RUS blocks, 0..16: it takes ``2^(k-1)`` terms.
 
     Returns:
         Values of the shape of ``field``.
 
     Raises:
-        TypeError: ``level`` is no integer.
-        ValueError: ``level`` < 0.
+        TypeError: an argument has a wrong type.
+        ValueError: ``level`` is out of range.
 
     Source: Krotov and Hopfield 2021, arXiv:2008.06996, for the energy; the closed form is this
     package's.
     """
-    m = 2 ** check_count(level, "level")
+    m = 2**level
     xp = array_namespace(field)
-    cosine = xp.cos(2.0 * gain * field)
+    cosine = xp.cos(_turn(field, gain))
     if m == 1:
         return (1.0 - cosine) / (2.0 * gain)
     total = 0.0 * cosine
@@ -133,6 +145,7 @@ def neuron_lagrangian(field: Array, gain: float | Array, level: int) -> Array:
     return total / (m * gain)
 
 
+@takes(field=array(), gain=number(), level=_LEVEL)
 def block_probabilities(field: Array, gain: float, level: int) -> list[Array]:
     """Success probability of a block at each nesting level 1..k: ``sin^4 + cos^4`` of its angle.
 
@@ -140,10 +153,9 @@ def block_probabilities(field: Array, gain: float, level: int) -> list[Array]:
         A list of ``level`` arrays of the shape of ``field``, innermost block first.
 
     Raises:
-        TypeError: ``level`` is no integer.
-        ValueError: ``level`` < 0.
+        TypeError: an argument has a wrong type.
+        ValueError: ``level`` is out of range.
     """
-    check_count(level, "level")
     successes = []
     p = rotation_probability(field, gain)
     for _ in range(level):
@@ -152,6 +164,7 @@ def block_probabilities(field: Array, gain: float, level: int) -> list[Array]:
     return successes
 
 
+@takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
 def neuron_acceptance(field: Array, gain: float, level: int, attempts: int | None) -> Array:
     """Probability that a level-k neuron ends within its bound on attempts.
 
@@ -162,28 +175,27 @@ def neuron_acceptance(field: Array, gain: float, level: int, attempts: int | Non
     Args:
         field: local fields, any shape.
         gain: angle in radians per unit of field.
-        level: number of nested blocks, >= 0.
+        level: number of nested blocks, 0..60.
         attempts: bound on the tries of each block, >= 1, or None.
 
     Returns:
         Probabilities of the shape of ``field``.
 
     Raises:
-        TypeError: a count is no integer.
-        ValueError: ``level`` < 0 or ``attempts`` < 1.
+        TypeError: an argument has a wrong type.
+        ValueError: ``level`` is out of range or ``attempts`` < 1.
     """
-    check_count(level, "level")
     xp = array_namespace(field)
     ends = xp.ones_like(rotation_probability(field, gain))
     if attempts is None:
         return ends
-    check_count(attempts, "attempts", minimum=1)
     for success in block_probabilities(field, gain, level):
         tried = ends**2
-        ends = tried * success * _geometric(tried * (1.0 - success), attempts)
+        ends = tried * success * _geometric(tried * (1.0 - success), attempts)[0]
     return ends
 
 
+@takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
 def block_tries(field: Array, gain: float, level: int, attempts: int | None) -> list[Array]:
     """Mean number of tries of a block at each nesting level 1..k, in updates that end.
 
@@ -193,11 +205,9 @@ def block_tries(field: Array, gain: float, level: int, attempts: int | None) -> 
         A list of ``level`` arrays of the shape of ``field``, innermost block first.
 
     Raises:
-        TypeError: a count is no integer.
-        ValueError: ``level`` < 0 or ``attempts`` < 1.
+        TypeError: an argument has a wrong type.
+        ValueError: ``level`` is out of range or ``attempts`` < 1.
     """
-    if attempts is not None:
-        check_count(attempts, "attempts", minimum=1)
     xp = array_namespace(field)
     ends = xp.ones_like(rotation_probability(field, gain))
     means = []
@@ -207,16 +217,13 @@ def block_tries(field: Array, gain: float, level: int, attempts: int | None) -> 
             continue
         tried = ends**2
         failed = tried * (1.0 - success)
-        total = _geometric(failed, attempts)
-        weighted, power = total * 0.0, xp.ones_like(failed)
-        for tries in range(1, attempts + 1):
-            weighted = weighted + tries * power
-            power = power * failed
+        total, weighted = _geometric(failed, attempts)
         means.append(weighted / total)
         ends = tried * success * total
     return means
 
 
+@takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
 def neuron_rotations(field: Array, gain: float, level: int, attempts: int | None) -> Array:
     """Mean number of field loadings (base rotations) in one update that ends within its bound.
 
@@ -226,15 +233,15 @@ def neuron_rotations(field: Array, gain: float, level: int, attempts: int | None
     Args:
         field: local fields, any shape.
         gain: angle in radians per unit of field.
-        level: number of nested blocks, >= 0.
+        level: number of nested blocks, 0..60.
         attempts: bound on the tries of each block, >= 1, or None.
 
     Returns:
         Means of the shape of ``field``.
 
     Raises:
-        TypeError: a count is no integer.
-        ValueError: ``level`` < 0 or ``attempts`` < 1.
+        TypeError: an argument has a wrong type.
+        ValueError: ``level`` is out of range or ``attempts`` < 1.
     """
     xp = array_namespace(field)
     rotations = xp.ones_like(rotation_probability(field, gain))
@@ -243,6 +250,7 @@ def neuron_rotations(field: Array, gain: float, level: int, attempts: int | None
     return rotations
 
 
+@takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
 def neuron_blocks(field: Array, gain: float, level: int, attempts: int | None) -> Array:
     """Mean number of blocks of all levels in one update that ends; arguments as above."""
     blocks = rotation_probability(field, gain) * 0.0
@@ -251,6 +259,7 @@ def neuron_blocks(field: Array, gain: float, level: int, attempts: int | None) -
     return blocks
 
 
+@takes(gain=real(minimum=-1e100, maximum=1e100), level=_LEVEL)
 def inverse_temperature(gain: float, level: int) -> float:
     """Inverse temperature beta of the heat bath ``P(+1) = sigma(2 beta h)`` near ``h = 0``.
 
@@ -258,10 +267,10 @@ def inverse_temperature(gain: float, level: int) -> float:
         ``2^(level + 1) * gain``, in units of one over the field.
 
     Raises:
-        TypeError: ``level`` is no integer.
-        ValueError: ``level`` < 0.
+        TypeError: an argument has a wrong type.
+        ValueError: ``level`` is out of range.
     """
-    return math.ldexp(gain, check_count(level, "level") + 1)
+    return math.ldexp(gain, level + 1)
 
 
 def safe_gain(field_bound: float) -> float:
@@ -274,14 +283,38 @@ def safe_gain(field_bound: float) -> float:
     return (math.pi / 4.0) / check_real(field_bound, "field_bound", minimum=0.0, exclusive=True)
 
 
+def _turn(field: Array, gain: float | Array) -> Array:
+    """``2 gain h``.
+
+    Raises:
+        ValueError: it is beyond floating point.
+    """
+    with np.errstate(over="ignore"):
+        turn = 2.0 * gain * field
+    if is_numpy_array(turn) and not np.isfinite(turn).all():
+        raise ValueError("field times gain must be an angle in radians, and is not finite.")
+    return turn
+
+
 def _sharpen(p: Array) -> Array:
     """One level: ``p^2 / (p^2 + (1-p)^2)``, the probabilities of ``tan theta -> tan^2 theta``."""
     return p**2 / (p**2 + (1.0 - p) ** 2)
 
 
-def _geometric(ratio: Array, terms: int) -> Array:
-    """``1 + r + ... + r^(terms-1)``, summed so that r = 1 needs no special case."""
-    total = ratio * 0.0
-    for _ in range(terms):
-        total = total * ratio + 1.0
-    return total
+def _geometric(ratio: Array, terms: int) -> tuple[Array, Array]:
+    """``1 + r + ... + r^(n-1)`` and ``1 + 2 r + ... + n r^(n-1)``.
+
+    Summed by doubling, so that r = 1 needs no special case and any number of terms is soon done.
+    """
+    total = weighted = ratio * 0.0
+    power, done = total + 1.0, 0
+    for digit in bin(terms)[2:]:
+        # From n terms to 2n, and to one more where the next binary digit says so.
+        weighted = weighted + power * (weighted + done * total)
+        total = total * (1.0 + power)
+        power, done = power * power, 2 * done
+        if digit == "1":
+            weighted = weighted + (done + 1) * power
+            total = total + power
+            power, done = power * ratio, done + 1
+    return total, weighted

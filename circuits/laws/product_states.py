@@ -32,6 +32,8 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ..common.checks import check_count
+from .angles import as_floating
+from .arguments import array, number, takes
 
 # The arrays of any array-API library: NumPy's here, torch's in the hybrid layers.
 Array = Any
@@ -43,6 +45,12 @@ _BLOCK = 4  # inputs that one matrix product takes together
 _FINE = 4  # from this level on single precision would lose three digits: doubles do the sums
 
 
+@takes(
+    weights=array(None),
+    bias=array(None),
+    gain=number("", minimum=-1e100, maximum=1e100),
+    means=array(None),
+)
 def product_neuron(
     weights: Array, bias: Array, gain: float | Array, means: Array, level: int, *, xp: Any = None
 ) -> tuple[Array, Array]:
@@ -70,7 +78,9 @@ def product_neuron(
         ValueError: ``level`` is out of range, or shapes that do not fit together.
     """
     check_count(level, "level", maximum=MAX_LEVEL)
-    xp = array_namespace(weights, bias, means) if xp is None else xp
+    if xp is None:
+        xp = array_namespace(weights, bias, means)
+        weights, bias, means = map(as_floating, (weights, bias, means))
     dtype = means.dtype
     if level >= _FINE:
         weights, bias, means = (xp.astype(x, xp.float64) for x in (weights, bias, means))
@@ -87,6 +97,12 @@ def product_neuron(
     return expectation, accepted
 
 
+@takes(
+    weights=array(None),
+    bias=array(None),
+    gain=number("", minimum=-1e100, maximum=1e100),
+    means=array(None),
+)
 def repeated_product_neuron(
     weights: Array, bias: Array, gain: float | Array, means: Array, level: int, *, xp: Any = None
 ) -> Array:
@@ -105,7 +121,9 @@ def repeated_product_neuron(
         ValueError: ``level`` is out of range, or shapes that do not fit together.
     """
     check_count(level, "level", maximum=MAX_LEVEL)
-    xp = array_namespace(weights, bias, means) if xp is None else xp
+    if xp is None:
+        xp = array_namespace(weights, bias, means)
+        weights, bias, means = map(as_floating, (weights, bias, means))
     odd = _repeated(level, float(xp.finfo(means.dtype).eps))
     (sines,) = _harmonics(xp, weights, bias, gain, means, (tuple(odd),))
     return _series(xp, sines, list(odd.values()))

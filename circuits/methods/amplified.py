@@ -11,7 +11,7 @@ from qiskit import QuantumCircuit, transpile
 
 from .. import laws
 from ..blocks.filters import MemoryFilter
-from ..common.checks import check_count, check_real
+from ..common.checks import check_count, check_flag, check_real, settle, shown
 from ..models import Model
 from .base import Bill, Counts, Law, Method, Probes, Progress, Runner, Samples
 from .filtered import FilteredMemory
@@ -68,12 +68,14 @@ class AmplifiedMemory(Method):
         if isinstance(self.rounds, str):
             if self.rounds not in ("auto", "unknown"):
                 raise ValueError(
-                    f"rounds must be a number, 'auto' or 'unknown'; got {self.rounds!r}."
+                    f"rounds must be a number, 'auto' or 'unknown'; got {shown(self.rounds)}."
                 )
         else:
-            check_count(self.rounds, "rounds")
+            settle(self, rounds=check_count(self.rounds, "rounds"))
+        settle(self, overshoot=check_flag(self.overshoot, "overshoot"))
         if self.tolerance is not None:
-            check_real(self.tolerance, "tolerance", minimum=0.0, exclusive=True)
+            tolerance = check_real(self.tolerance, "tolerance", minimum=0.0, exclusive=True)
+            settle(self, tolerance=tolerance)
             if self.tolerance >= 1.0:
                 raise ValueError(f"tolerance must be below 1, got {self.tolerance:g}.")
             if self.rounds == "unknown":
@@ -92,7 +94,10 @@ class AmplifiedMemory(Method):
         Raises:
             ValueError: a number of rounds that overshoots, without ``overshoot=True``.
         """
-        best = int(laws.best_rounds(np.asarray(acceptance)))
+        acceptance = check_real(acceptance, "acceptance", minimum=0.0, maximum=1.0 + 1e-9)
+        if not acceptance:
+            raise ValueError("acceptance is 0: no number of rounds amplifies what is not there.")
+        best = int(laws.best_rounds(np.asarray(min(acceptance, 1.0))))
         if isinstance(self.rounds, str):
             if self.tolerance is None:
                 return best
@@ -105,7 +110,7 @@ class AmplifiedMemory(Method):
             return rounds
         if self.rounds > best and self.tolerance is None and not self.overshoot:
             raise ValueError(
-                f"{self.rounds} rounds overshoot: at acceptance {acceptance:.3g} the best number "
+                f"rounds={self.rounds} overshoot: at acceptance {acceptance:.3g} the best number "
                 f"is {best}, and more lower it. Use rounds='auto', a tolerance (fixed-point), or "
                 "overshoot=True to allow it."
             )

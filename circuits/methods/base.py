@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +15,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Statevector
 
+from ..common.checks import check_kind
 from ..common.identity import Identified
 from ..models import Model
 from .pieces import Pieces, ProbesPiece, cut_probes, draw_seeds
@@ -77,7 +80,17 @@ class Bill:
 
 
 class Method(Identified, ABC):
-    """An algorithm that recalls: the same verbs for every one."""
+    """An algorithm that recalls: the same verbs for every one.
+
+    Every public verb whose first argument is ``model`` refuses what is none, subclasses' verbs too.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, verb in list(vars(cls).items()):
+            if inspect.isfunction(verb) and not name.startswith("_"):
+                if list(inspect.signature(verb).parameters)[1:2] == ["model"]:
+                    setattr(cls, name, _of_a_model(verb))
 
     @abstractmethod
     def circuit(self, model: Model, probe: Probes) -> QuantumCircuit:
@@ -175,6 +188,19 @@ class Method(Identified, ABC):
             for part, seed in zip(given, seeds, strict=True)
         ]
         return joined([answer for answer in answers if answer is not None])
+
+
+def _of_a_model(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """A verb that looks whether its first argument is a model."""
+
+    @functools.wraps(verb)
+    def checked(self: Method, *given: Any, **named: Any) -> Any:
+        if given or "model" in named:
+            model = given[0] if given else named["model"]
+            check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
+        return verb(self, *given, **named)
+
+    return checked
 
 
 __all__ = [

@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 
 from ..blocks.cost import circuit_cost
 from ..blocks.neurons import Neuron, PreparedNeuron, RUSNeuron
-from ..common.checks import check_choice, check_real
+from ..common.checks import check_choice, check_real, settle
 from ..models import Hopfield, Model
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples
 from .block_circuits import on_bits, on_qubits, one_block, one_block_values
@@ -98,9 +98,13 @@ class BlockDynamics(Method):
     def __post_init__(self) -> None:
         # A frozen dataclass is compared and printed: lists and arrays become nested tuples.
         object.__setattr__(self, "blocks", frozen_parts(self.blocks, "blocks"))
-        check_real(self.link, "link", minimum=0.0, maximum=1.0)
-        check_choice(self.register, "register", REGISTERS)
-        self._whole()
+        settle(
+            self,
+            link=check_real(self.link, "link", minimum=0.0, maximum=1.0),
+            register=check_choice(self.register, "register", REGISTERS),
+        )
+        whole = self._whole()
+        settle(self, sweeps=whole.sweeps, gain=whole.gain, fold=whole.fold)
 
     def _whole(self) -> NeuronDynamics:
         """The same neurons without blocks, which checks them and resolves their gain."""

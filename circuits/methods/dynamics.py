@@ -14,7 +14,7 @@ from qiskit.quantum_info import Statevector
 from .. import laws
 from ..blocks.cost import circuit_cost
 from ..blocks.neurons import Neuron, PreparedNeuron, RUSNeuron, ThresholdNeuron
-from ..common.checks import check_choice, check_count, check_real
+from ..common.checks import check_choice, check_count, check_flag, check_real, settle, shown
 from ..common.randomness import Seed, as_generator
 from ..models import (
     DenseAssociativeMemory,
@@ -80,16 +80,17 @@ class NeuronDynamics(Method):
         if not isinstance(self.neuron, Neuron):
             raise TypeError(
                 "neuron must be RotationNeuron(), RUSNeuron(level=...) or ThresholdNeuron(), got "
-                f"{self.neuron!r}."
+                f"{shown(self.neuron)}."
             )
-        check_count(self.sweeps, "sweeps", minimum=1)
-        check_choice(self.register, "register", REGISTERS)
-        # A frozen dataclass is compared and printed: an array becomes nested tuples.
-        object.__setattr__(self, "order", frozen_order(self.order))
-        for name in ("synchronous", "fold"):
-            value = getattr(self, name)
-            if not isinstance(value, (bool, np.bool_)):
-                raise TypeError(f"{name} must be True or False, got {value!r}.")
+        settle(
+            self,
+            sweeps=check_count(self.sweeps, "sweeps", minimum=1),
+            register=check_choice(self.register, "register", REGISTERS),
+            # A frozen dataclass is compared and printed: an array becomes nested tuples.
+            order=frozen_order(self.order),
+            synchronous=check_flag(self.synchronous, "synchronous"),
+            fold=check_flag(self.fold, "fold"),
+        )
         if self.synchronous and self.order != "sequential":
             raise ValueError(
                 "synchronous=True updates all neurons at once and has no order; leave order out."
@@ -97,7 +98,7 @@ class NeuronDynamics(Method):
         if isinstance(self.gain, str):
             check_choice(self.gain, "gain", ("safe", "typical"))
         else:
-            check_real(self.gain, "gain", minimum=0.0, exclusive=True)
+            settle(self, gain=check_real(self.gain, "gain", minimum=0.0, exclusive=True))
 
     # What a model makes of the choices.
 

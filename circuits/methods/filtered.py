@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 from .. import laws
 from ..blocks.filters import ExpFilter, KernelFilter, MemoryFilter
 from ..blocks.loaders import Loader
-from ..common.checks import check_choice, check_count
+from ..common.checks import check_choice, check_count, check_flag, settle, shown
 from ..models import Model, ModernHopfield
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, Trace
 from .minimum import SEARCHES, LeastDistances, least_distances
@@ -67,9 +67,13 @@ class FilteredMemory(Method):
         if self.filter is not None and not isinstance(self.filter, MemoryFilter):
             raise TypeError(
                 "filter must be ExpFilter(...), KernelFilter(...), TrugenbergerFilter(...) or "
-                f"None, got {self.filter!r}."
+                f"None, got {shown(self.filter)}."
             )
-        check_count(self.iterations, "iterations", minimum=1)
+        settle(
+            self,
+            iterations=check_count(self.iterations, "iterations", minimum=1),
+            fresh=check_flag(self.fresh, "fresh"),
+        )
         check_choice(self.least, "least", ("given", *SEARCHES))
 
     def resolved(self, model: Model) -> MemoryFilter:

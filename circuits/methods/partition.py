@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import check_count
+from ..common.checks import check_count, check_listed
 
 
 def frozen_parts(parts: Any, name: str) -> int | tuple[tuple[int, ...], ...]:
@@ -24,19 +24,12 @@ def frozen_parts(parts: Any, name: str) -> int | tuple[tuple[int, ...], ...]:
     """
     if isinstance(parts, (int, np.integer)) and not isinstance(parts, bool):
         return check_count(parts, name, minimum=1)
-    if isinstance(parts, (bool, np.bool_, str, bytes)) or not isinstance(parts, Iterable):
-        raise TypeError(
-            f"{name} must be a number of parts or the indices of each, such as [[0, 1], [2, 3]]; "
-            f"got {parts!r}."
-        )
+    expected = "a number of parts or the indices of each, such as [[0, 1], [2, 3]]"
     listed: list[tuple[int, ...]] = []
     where: dict[int, int] = {}
-    for number, part in enumerate(parts):
-        if isinstance(part, (str, bytes)) or not isinstance(part, Iterable):
-            raise TypeError(f"{name}[{number}] must hold whole indices, got {part!r}.")
-        indices = tuple(check_count(i, f"an index in {name}[{number}]") for i in part)
-        if not indices:
-            raise ValueError(f"{name}[{number}] is empty: every part must hold at least one index.")
+    for number, part in enumerate(check_listed(parts, name, expected)):
+        listed_part = check_listed(part, f"{name}[{number}]", "a list of whole indices")
+        indices = tuple(check_count(i, f"an index in {name}[{number}]") for i in listed_part)
         for i in indices:
             if i in where:
                 places = (
@@ -47,8 +40,6 @@ def frozen_parts(parts: Any, name: str) -> int | tuple[tuple[int, ...], ...]:
                 raise ValueError(f"{name} overlap: index {i} is {places}.")
             where[i] = number
         listed.append(indices)
-    if not listed:
-        raise ValueError(f"{name} must have at least one part, got none.")
     return tuple(listed)
 
 

@@ -15,7 +15,7 @@ from qiskit.circuit.parametervector import ParameterVectorElement
 
 from ..blocks.amplification import phase_of_zero
 from ..blocks.loaders import Loader, load_memory
-from ..common.checks import check_count
+from ..common.checks import check_count, shown
 from ..models import Model
 from ..patterns import all_states
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, gather
@@ -287,6 +287,6 @@ def check_rounds(rounds: Any) -> None:
     """
     if isinstance(rounds, str):
         if rounds != "auto":
-            raise ValueError(f"rounds must be 'auto' or an integer >= 0, got {rounds!r}.")
+            raise ValueError(f"rounds must be 'auto' or an integer >= 0, got {shown(rounds)}.")
     else:
         check_count(rounds, "rounds")

@@ -13,6 +13,7 @@ from qiskit.circuit import ParameterVector
 from ..blocks.amplification import amplify
 from ..blocks.filters import ExpFilter, KernelFilter, MemoryFilter
 from ..blocks.loaders import Loader, load_memory
+from ..common.checks import check_kind
 from ..models import (
     DenseAssociativeMemory,
     Exponential,
@@ -46,6 +47,7 @@ def filter_for(model: Model) -> MemoryFilter:
         return KernelFilter(model.separation)
     if isinstance(model, Hopfield):
         return KernelFilter(Polynomial(2))
+    check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
     raise TypeError(f"{type(model).__name__} has no separation function: name a filter.")
 
 
@@ -187,8 +189,10 @@ def stored_patterns(model: Model) -> NDArray[np.int8]:
     """The model's patterns.
 
     Raises:
+        TypeError: ``model`` is no model.
         ValueError: the model only has weights.
     """
+    check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
     if model.patterns is None:
         raise ValueError(
             f"{model!r} has weights but no patterns, and a superposition memory loads patterns: "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..blocks.neurons import PreparedNeuron
-from ..common.checks import check_choice
+from ..common.checks import as_array, check_choice, shown
 from ..models import FieldTracker, Hopfield, Model
 from ..patterns import overlaps
 from .base import Progress, Samples, Trace, gather
@@ -35,16 +35,11 @@ def frozen_order(order: Any) -> Any:
     """
     if isinstance(order, str):
         return check_choice(order, "order", ("sequential", "random"))
-    try:
-        indices = np.asarray(order)
-    except ValueError as error:
-        raise ValueError(
-            "order must be a rectangular array, got rows of unequal length."
-        ) from error
+    indices = as_array(order, "order")
     if indices.ndim not in (1, 2) or indices.dtype.kind not in "iu" or not indices.size:
         raise ValueError(
             "order must be 'sequential', 'random' or whole neuron indices of shape (L,) or "
-            f"(sweeps, L), got {order!r}."
+            f"(sweeps, L), got {shown(order)}."
         )
     rows = indices.tolist()
     return tuple(map(tuple, rows)) if indices.ndim == 2 else tuple(rows)

@@ -134,7 +134,7 @@ class DirectSoftmax(_Classical):
     iterations: int = 1
 
     def __post_init__(self) -> None:
-        self._filtered()  # checks both
+        object.__setattr__(self, "iterations", self._filtered().iterations)  # checks both
 
     def _filtered(self) -> FilteredMemory:
         return FilteredMemory(self.filter, iterations=self.iterations)

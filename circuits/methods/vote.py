@@ -15,7 +15,7 @@ from .. import laws
 from ..blocks.cost import circuit_cost
 from ..blocks.filters import ExpFilter, KernelFilter, MemoryFilter
 from ..blocks.loaders import Loader
-from ..common.checks import check_count
+from ..common.checks import check_count, check_flag, settle
 from ..models import DenseAssociativeMemory, Exponential, Model, check_order, draw_schedule
 from ..patterns import all_states, check_probes, check_spins, to_index
 from .ballots import (
@@ -96,13 +96,14 @@ class DenseVote(Method):
     fresh: bool = False
 
     def __post_init__(self) -> None:
-        check_count(self.sweeps, "sweeps", minimum=1)
-        check_count(self.votes, "votes", minimum=1)
-        object.__setattr__(self, "order", frozen_order(self.order))
-        for name in ("synchronous", "fresh"):
-            value = getattr(self, name)
-            if not isinstance(value, (bool, np.bool_)):
-                raise TypeError(f"{name} must be True or False, got {value!r}.")
+        settle(
+            self,
+            sweeps=check_count(self.sweeps, "sweeps", minimum=1),
+            votes=check_count(self.votes, "votes", minimum=1),
+            order=frozen_order(self.order),
+            synchronous=check_flag(self.synchronous, "synchronous"),
+            fresh=check_flag(self.fresh, "fresh"),
+        )
         if self.synchronous and self.order != "sequential":
             raise ValueError(
                 "synchronous=True updates all neurons at once and has no order; leave order out."

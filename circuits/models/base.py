@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.checks import check_count
+from ..common.checks import check_count, check_flag
 from ..common.identity import Identified
 from ..common.randomness import Seed, as_generator
 from ..patterns import check_probes, check_spins
@@ -290,8 +290,7 @@ def complete(probes: ArrayLike, num_neurons: int, *, seed: Seed = None) -> NDArr
 def _check_dynamics(
     order: Order, num_neurons: int, sweeps: int, synchronous: bool
 ) -> str | NDArray[np.int64]:
-    if not isinstance(synchronous, (bool, np.bool_)):
-        raise TypeError(f"synchronous must be True or False, got {synchronous!r}.")
+    synchronous = check_flag(synchronous, "synchronous")
     checked = check_order(order, num_neurons, sweeps)
     if synchronous and not (isinstance(checked, str) and checked == "sequential"):
         raise ValueError(

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.checks import shown
 from ..patterns import check_patterns, check_spins
 from .base import FieldTracker, Model
 from .separation import Exponential, Polynomial, SeparationFunction
@@ -53,7 +54,7 @@ class DenseAssociativeMemory(Model):
         if not isinstance(separation, SeparationFunction):
             raise TypeError(
                 "separation must be a separation function such as Polynomial(3), got "
-                f"{separation!r}."
+                f"{shown(separation)}."
             )
         stored = check_patterns(patterns)
         stored.flags.writeable = False

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import daxpy, dger
 
-from ..common.checks import check_choice
+from ..common.checks import check_choice, shown
 from ..patterns import check_patterns, check_spins
 from .base import FieldTracker, Model
 from .rules import RULES
@@ -73,7 +73,7 @@ class Hopfield(Model):
             stored.flags.writeable = False
             self.patterns = stored
         if rule is not None and not isinstance(rule, str):
-            raise TypeError(f"rule must be a name or None, got {rule!r}.")
+            raise TypeError(f"rule must be a name or None, got {shown(rule)}.")
         self.rule = rule
 
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, softmax
 
-from ..common.checks import check_count, check_real
+from ..common.checks import check_count, check_flag, check_real, shown
 from ..common.randomness import Seed
 from ..patterns import check_patterns, check_probes, check_spins
 from .base import ClassicalRecall, FieldTracker, Model, complete
@@ -209,9 +209,10 @@ class ModernHopfield(Model):
         sweeps = check_count(sweeps, "sweeps")
         checked = check_order(order, self.num_neurons, sweeps)
         if not (isinstance(checked, str) and checked == "sequential"):
-            raise ValueError(f"order must be left out, all neurons move at once; got {order!r}.")
-        if not isinstance(synchronous, (bool, np.bool_)):
-            raise TypeError(f"synchronous must be True or False, got {synchronous!r}.")
+            raise ValueError(
+                f"order must be left out, all neurons move at once; got {shown(order)}."
+            )
+        check_flag(synchronous, "synchronous")
         drawn = complete(probes, self.num_neurons, seed=seed)
         end = self.converge(probes, steps=sweeps)
         decided = np.abs(end.expectations) > _UNDECIDED

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.checks import check_choice, check_count
+from ..common.checks import as_array, check_choice, check_count, check_kind, shown
 
 Order: TypeAlias = str | ArrayLike
 """``"sequential"``, ``"random"`` or an array of neuron indices."""
@@ -33,18 +33,15 @@ def check_order(order: Order, num_neurons: int, sweeps: int) -> str | NDArray[np
         TypeError: the indices are not whole numbers.
         ValueError: an unknown word, an index out of range, a wrong shape or an empty array.
     """
+    num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
+    sweeps = check_count(sweeps, "sweeps")
     if isinstance(order, str):
         return check_choice(order, "order", ORDERS)
-    try:
-        array = np.asarray(order)
-    except ValueError as error:
-        raise ValueError(
-            "order must be a rectangular array, got rows of unequal length."
-        ) from error
+    array = as_array(order, "order")
     if array.ndim not in (1, 2):
         raise ValueError(
             "order must be 'sequential', 'random' or an array of shape (L,) or (sweeps, L); got "
-            f"{order!r}."
+            f"{shown(order)}."
             if array.ndim == 0
             else f"order must have shape (L,) or (sweeps, L), got {array.shape}."
         )
@@ -90,10 +87,10 @@ def draw_schedule(
     >>> draw_schedule("random", 3, 2, 5, np.random.default_rng(0)).shape
     (5, 6)
     """
-    check_count(num_neurons, "num_neurons", minimum=1)
-    check_count(sweeps, "sweeps")
-    check_count(trajectories, "trajectories", minimum=1)
     checked = check_order(order, num_neurons, sweeps)
+    num_neurons, sweeps = int(num_neurons), int(sweeps)
+    trajectories = check_count(trajectories, "trajectories", minimum=1)
+    check_kind(rng, "rng", np.random.Generator, "a numpy.random.Generator")
     if isinstance(checked, np.ndarray):
         return checked.reshape(-1) if checked.ndim == 2 else np.tile(checked, sweeps)
     neurons = np.arange(num_neurons, dtype=np.int64)

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.checks import check_count, check_real
+from ..common.checks import as_floats, check_count, check_real
 from ..common.identity import Identified
 
 
 def _power(base: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
     """Raises to a whole power by squaring: exact while the integers fit 53 bits, and fast."""
     result = np.ones_like(base)
-    while exponent:
-        if exponent & 1:
-            result = result * base
-        exponent >>= 1
-        if exponent:  # one square too many could overflow where the result does not
-            base = base * base
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused where it counts
+        while exponent:
+            if exponent & 1:
+                result = result * base
+            exponent >>= 1
+            if exponent:  # one square too many could overflow where the result does not
+                base = base * base
     return result
 
 
@@ -42,8 +43,9 @@ class SeparationFunction(Identified, ABC):
 
     def difference(self, h: ArrayLike) -> NDArray[np.float64]:
         """Returns G(h) = F(h + 1) - F(h - 1): what one agreeing spin is worth."""
-        field = np.asarray(h, dtype=np.float64)
-        return self(field + 1.0) - self(field - 1.0)
+        field = as_floats(h, "h")
+        with np.errstate(invalid="ignore"):
+            return self(field + 1.0) - self(field - 1.0)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Polynomial(SeparationFunction):
 
     def __call__(self, x: ArrayLike) -> NDArray[np.float64]:
         """Returns x^n, element by element."""
-        return _power(np.asarray(x, dtype=np.float64), self.power)
+        return _power(as_floats(x, "x"), self.power)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class RectifiedPolynomial(SeparationFunction):
 
     def __call__(self, x: ArrayLike) -> NDArray[np.float64]:
         """Returns max(x, 0)^n, element by element."""
-        return _power(np.maximum(np.asarray(x, dtype=np.float64), 0.0), self.power)
+        return _power(np.maximum(as_floats(x, "x"), 0.0), self.power)
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,11 @@ class Exponential(SeparationFunction):
 
     def __call__(self, x: ArrayLike) -> NDArray[np.float64]:
         """Returns exp(beta x), element by element."""
-        values: NDArray[np.float64] = np.exp(self.beta * np.asarray(x, dtype=np.float64))
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused where it counts
+            values: NDArray[np.float64] = np.exp(self.beta * as_floats(x, "x"))
         return values
 
     def difference(self, h: ArrayLike) -> NDArray[np.float64]:
         """Returns 2 sinh(beta) exp(beta h), without the subtraction that loses digits."""
-        upper = self(np.asarray(h, dtype=np.float64) + 1.0)
+        upper = self(as_floats(h, "h") + 1.0)
         return upper * -math.expm1(-2.0 * self.beta)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import as_numbers, check_count
+from ..common.checks import as_numbers, check_count, check_listed, shown
 
 MAX_INDEX_NEURONS = 62
 """Most neurons whose states have an int64 index."""
@@ -159,18 +159,18 @@ def from_bitstring(text: str | Iterable[str]) -> NDArray[np.int8]:
     """
     if not isinstance(text, (str, Iterable)):
         raise TypeError(f"text must be a bit string or several, got {type(text).__name__}.")
-    strings = [text] if isinstance(text, str) else list(text)
-    if not strings:
-        raise ValueError("text must hold at least one bit string, got none.")
+    strings = [text] if isinstance(text, str) else check_listed(text, "text", "bit strings")
     for position, string in enumerate(strings):
         if not isinstance(string, str):
-            raise TypeError(f"text must hold strings, got {string!r} at position {position}.")
+            raise TypeError(f"text must hold strings, got {shown(string)} at position {position}.")
         if not string or set(string) - {"0", "1"}:
             hint = " (join the registers first)" if " " in string else ""
-            raise ValueError(f"A bit string must hold only 0 and 1, got {string!r}{hint}.")
+            raise ValueError(
+                f"A bit string (text) must hold only 0 and 1, got {shown(string)}{hint}."
+            )
         if len(string) != len(strings[0]):
             raise ValueError(
-                f"Bit strings must have one length, got {len(strings[0])} at position 0 and "
+                f"Bit strings (text) must have one length, got {len(strings[0])} at position 0 and "
                 f"{len(string)} at position {position}."
             )
     bits = np.frombuffer("".join(strings).encode("ascii"), dtype=np.uint8) - ord("0")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import as_numbers, check_count
+from ..common.checks import as_numbers, check_count, check_flag
 
 
 def check_patterns(
@@ -32,6 +32,7 @@ def check_patterns(
     array([[ 1, -1,  1],
            [ 1,  1,  1]], dtype=int8)
     """
+    distinct = check_flag(distinct, "distinct")
     rows = as_rows(patterns, name)
     _refuse_outside((rows == 1) | (rows == -1), rows, name, "must hold only +1 and -1")
     spins = rows.astype(np.int8)

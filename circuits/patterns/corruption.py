@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import check_count, check_real
+from ..common.checks import check_count, check_real, shown
 from ..common.randomness import Seed, as_generator
 from .checks import check_patterns
 
@@ -55,7 +55,8 @@ def corrupt(
     if flipped + erased > size:
         raise ValueError(
             f"flips and erase hit different entries, so they may ask for {size} entries at most; "
-            f"got flips={flips!r} ({flipped} entries) and erase={erase!r} ({erased} entries)."
+            f"got flips={shown(flips)} ({flipped} entries) and erase={shown(erase)} "
+            f"({erased} entries)."
         )
     order = np.argsort(as_generator(seed).random((count, size)), axis=1, kind="stable")
     hit = order[:, :flipped]

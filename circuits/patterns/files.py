@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import check_real
+from ..common.checks import check_path, check_real
 from ..common.files import whole_file
 from .checks import check_patterns
 from .sets import PatternSet
@@ -59,7 +59,7 @@ def load_patterns(path: str | os.PathLike[str], *, threshold: float = 0.5) -> Pa
             neither +-1 nor 0/1, the pictures differ in size, or ``threshold`` is out of range.
     """
     threshold = check_real(threshold, "threshold", minimum=0, maximum=1, exclusive=True)
-    source = Path(path)
+    source = Path(check_path(path, "path"))
     if source.is_dir():
         return _read_folder(source, threshold)
     if not source.exists():
@@ -73,7 +73,7 @@ def load_patterns(path: str | os.PathLike[str], *, threshold: float = 0.5) -> Pa
         patterns = _from_numbers(_read_csv(source), source)
     else:
         raise ValueError(
-            f"{source.name} must end in .npy, .csv or {', '.join(PICTURES)}; got {ending!r}."
+            f"{source.name} must end in .npy, .csv or {', '.join(PICTURES)}; got {ending!r} (path)."
         )
     labels = tuple(map(str, range(len(patterns))))
     return PatternSet(source.stem, patterns, labels, None, source.name, "unknown")
@@ -96,10 +96,10 @@ def save_patterns(path: str | os.PathLike[str], patterns: Any) -> None:
         TypeError: the patterns are not real numbers.
         ValueError: the ending is another, or the patterns are not +-1.
     """
-    target = Path(path)
+    target = Path(check_path(path, "path"))
     ending = target.suffix.lower()
     if ending not in (".npy", ".csv"):
-        raise ValueError(f"{target.name} must end in .npy or .csv, got {ending!r}.")
+        raise ValueError(f"{target.name} must end in .npy or .csv, got {ending!r} (path).")
     rows = check_patterns(patterns, distinct=False)
     with whole_file(target) as file:
         if ending == ".npy":

@@ -7,12 +7,12 @@ import string
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import check_choice, check_count
+from ..common.checks import check_choice, check_count, check_kind, check_listed, shown
 from .checks import check_patterns
 
 LETTERS = """
@@ -65,22 +65,27 @@ class PatternSet:
     license: str
 
     def __post_init__(self) -> None:
+        for name in ("name", "source", "license"):
+            check_kind(getattr(self, name), name, str, "a text")
         patterns = check_patterns(self.patterns, distinct=False)
         patterns.flags.writeable = False
         if isinstance(self.labels, str):
             raise TypeError(
-                f"labels must be strings, one a pattern; got the string {self.labels!r}."
+                f"labels must be strings, one a pattern; got the string {shown(self.labels)}."
             )
-        labels = tuple(self.labels)
+        labels = tuple(check_listed(self.labels, "labels", "strings, one a pattern"))
         for label in labels:
             if not isinstance(label, str):
-                raise TypeError(f"labels must be strings, got {label!r} ({type(label).__name__}).")
+                raise TypeError(
+                    f"labels must be strings, got {shown(label)} ({type(label).__name__})."
+                )
         if len(labels) != len(patterns):
             raise ValueError(
                 f"labels must be one a pattern: expected {len(patterns)}, got {len(labels)}."
             )
         if self.shape is not None:
-            sides = tuple(check_count(side, "shape", minimum=1) for side in self.shape)
+            wanted = check_listed(self.shape, "shape", "(rows, columns) of the pictures, or None")
+            sides = tuple(check_count(side, "shape", minimum=1) for side in wanted)
             if len(sides) != 2 or sides[0] * sides[1] != patterns.shape[1]:
                 raise ValueError(
                     f"shape must be (rows, columns) of {patterns.shape[1]} entries, got {sides}."
@@ -126,13 +131,13 @@ class PatternSet:
         >>> load_set("alphabet").select(["T", "E", 0]).labels
         ('T', 'E', 'A')
         """
-        single = isinstance(which, str) or not isinstance(which, Iterable)
-        keys: Iterable[Any] = [which] if single else cast(Iterable[Any], which)
+        single = isinstance(which, (str, bytes)) or not isinstance(which, Iterable)
+        keys = [which] if single else check_listed(which, "which", "labels or indices", empty=True)
         indices: list[int] = []
         for key in keys:
             indices.extend(self._indices(key))
         if not indices:
-            raise ValueError("select needs at least one label or index, got none.")
+            raise ValueError("which must be at least one label or index, got none.")
         if len(set(indices)) < len(indices):
             twice = next(index for index in indices if indices.count(index) > 1)
             raise ValueError(f"Pattern {twice} ({self.labels[twice]!r}) is asked for twice.")
@@ -177,13 +182,13 @@ class PatternSet:
     def _indices(self, key: Any) -> list[int]:
         """Where a label or an index is."""
         if not isinstance(key, str):
-            return [check_count(key, "index", maximum=len(self) - 1)]
+            return [check_count(key, "which (an index)", maximum=len(self) - 1)]
         found = [index for index, label in enumerate(self.labels) if label == key]
         if not found:
             known = list(dict.fromkeys(self.labels))
             listed = ", ".join(map(repr, known[:30])) + (", ..." if len(known) > 30 else "")
             raise ValueError(
-                f"No pattern of {self.name!r} is labelled {key!r}; there are {listed}."
+                f"No pattern of {self.name!r} is labelled {shown(key)} (which); there are {listed}."
             )
         return found
 

@@ -137,16 +137,36 @@ def test_mean_tries_over_uniform_angles_is_root_two():
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda h: laws.neuron_probability(h, 1.0, -1), ValueError, "level must be >= 0"),
-        (lambda h: laws.neuron_expectation(h, 1.0, -1), ValueError, "level must be >= 0"),
+        (
+            lambda h: laws.neuron_probability(h, 1.0, -1),
+            ValueError,
+            "level must be between 0 and 60",
+        ),
+        (
+            lambda h: laws.neuron_expectation(h, 1.0, -1),
+            ValueError,
+            "level must be between 0 and 60",
+        ),
         (lambda h: laws.neuron_probability(h, 1.0, 1.5), TypeError, "level must be an integer"),
-        (lambda h: laws.block_probabilities(h, 1.0, -2), ValueError, "level must be >= 0"),
-        (lambda h: laws.neuron_acceptance(h, 1.0, -1, None), ValueError, "level must be >= 0"),
+        (
+            lambda h: laws.block_probabilities(h, 1.0, -2),
+            ValueError,
+            "level must be between 0 and 60",
+        ),
+        (
+            lambda h: laws.neuron_acceptance(h, 1.0, -1, None),
+            ValueError,
+            "level must be between 0 and 60",
+        ),
         (lambda h: laws.neuron_acceptance(h, 1.0, 1, 0), ValueError, "attempts must be >= 1"),
         (lambda h: laws.block_tries(h, 1.0, 1, 0), ValueError, "attempts must be >= 1"),
         (lambda h: laws.neuron_rotations(h, 1.0, 1, 0), ValueError, "attempts must be >= 1"),
-        (lambda h: laws.neuron_blocks(h, 1.0, -1, None), ValueError, "level must be >= 0"),
-        (lambda h: laws.inverse_temperature(1.0, -1), ValueError, "level must be >= 0"),
+        (
+            lambda h: laws.neuron_blocks(h, 1.0, -1, None),
+            ValueError,
+            "level must be between 0 and 60",
+        ),
+        (lambda h: laws.inverse_temperature(1.0, -1), ValueError, "level must be between 0 and 60"),
         (lambda h: laws.safe_gain(0.0), ValueError, "field_bound must be a finite number > 0"),
         (lambda h: laws.safe_gain(-1.0), ValueError, "field_bound must be a finite number > 0"),
         (lambda h: laws.safe_gain(math.nan), ValueError, "field_bound must be a finite number"),

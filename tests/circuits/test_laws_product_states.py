@@ -219,7 +219,7 @@ W, B, Z = np.ones((1, 2)), np.zeros(1), np.zeros(2)
         ),
         (lambda: laws.repeated_product_neuron(W, B, 0.1, Z, 5), ValueError, "0 and 4, got 5"),
         (lambda: laws.repeated_product_neuron(W, B, 0.1, np.zeros(1), 1), ValueError, "(..., 2)"),
-        (lambda: laws.neuron_field(Z, 0.1, -1), ValueError, "level must be >= 0"),
+        (lambda: laws.neuron_field(Z, 0.1, -1), ValueError, "level must be between 0 and"),
         (lambda: laws.neuron_lagrangian(Z, 0.1, 0.5), TypeError, "level must be an integer"),
     ],
 )

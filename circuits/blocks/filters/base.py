@@ -20,6 +20,7 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import Clbit, ParameterExpression, ParameterVector, Qubit
 
 from ...common.checks import check_count
+from ...common.cost import refuse_gates
 from ...common.identity import Identified
 from ...patterns.checks import as_rows, check_probes
 from ..multiplex import two_qubit_gates
@@ -134,7 +135,10 @@ class MemoryFilter(Identified, ABC):
 
     def two_qubit_gates(self, num_neurons: int) -> int:
         """CX gates of the filter, decomposed into ``u`` and ``cx``; the loader comes on top."""
+        num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
         steps = self.steps(num_neurons)
+        gates = steps * num_neurons * max(1, self.register_width(num_neurons))
+        refuse_gates(gates, f"A filter on num_neurons={num_neurons}", "Use fewer neurons.")
         memory = QuantumRegister(num_neurons, "memory")
         register = QuantumRegister(self.register_width(num_neurons), "distance")
         ancilla = QuantumRegister(1, "ancilla")

@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression, Qubit
 
 from ... import laws
-from ...common.checks import check_real
+from ...common.checks import check_count, check_real
 from .base import Angle, MemoryFilter, key_rows, probe_rows
 
 
@@ -41,11 +41,11 @@ class ExpFilter(MemoryFilter):
 
     def steps(self, num_neurons: int) -> int:
         """See :meth:`MemoryFilter.steps`: one a neuron."""
-        return num_neurons
+        return check_count(num_neurons, "num_neurons", minimum=1)
 
     def num_angles(self, num_neurons: int) -> int:
         """See :meth:`MemoryFilter.num_angles`: two a neuron."""
-        return 2 * num_neurons
+        return 2 * check_count(num_neurons, "num_neurons", minimum=1)
 
     def angles(self, probes: Any) -> NDArray[np.float64]:
         """See :meth:`MemoryFilter.angles`: before the CZ of each neuron, then after it."""

@@ -14,7 +14,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression, Qubit
 
 from ... import laws
-from ...common.checks import check_count
+from ...common.checks import as_array, check_count, shown
 from ...models import Exponential, SeparationFunction
 from ..arithmetic import inverse_fourier, open_register
 from ..multiplex import Multiplexer
@@ -59,11 +59,11 @@ class KernelFilter(MemoryFilter):
 
     def register_width(self, num_neurons: int) -> int:
         """See :meth:`MemoryFilter.register_width`."""
-        return num_neurons.bit_length()
+        return check_count(num_neurons, "num_neurons", minimum=1).bit_length()
 
     def num_angles(self, num_neurons: int) -> int:
         """See :meth:`MemoryFilter.num_angles`: the probe, its known entries, the table."""
-        return 2 * num_neurons + 2
+        return 2 * check_count(num_neurons, "num_neurons", minimum=1) + 2
 
     def angles(self, probes: Any, *, d_min: Any = None) -> NDArray[np.float64]:
         """See :meth:`MemoryFilter.angles`.
@@ -103,7 +103,8 @@ class KernelFilter(MemoryFilter):
         rows = _hard_rows(probes)
         least = _check_least(self.d_min if d_min is None else d_min, len(rows))
         if isinstance(self.kernel, Exponential):
-            return np.asarray(-2.0 * self.kernel.beta * least, dtype=np.float64)
+            with np.errstate(over="ignore"):  # -inf where the largest numbers are passed
+                return np.asarray(self.kernel.beta * (-2.0 * least), dtype=np.float64)
         known = np.count_nonzero(rows, axis=1)
         scales = []
         for count, start in zip(known.tolist(), least.tolist(), strict=True):
@@ -123,12 +124,13 @@ class KernelFilter(MemoryFilter):
             ValueError: a table of the wrong length; a separation function that is negative,
                 infinite or NaN at an overlap that can occur.
         """
-        known = num_neurons if known is None else known
+        num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
+        known = check_count(num_neurons if known is None else known, "known", maximum=num_neurons)
         if not isinstance(self.kernel, SeparationFunction):
             if len(self.kernel) != num_neurons + 1:
                 raise ValueError(
-                    f"A kernel table for {num_neurons} neurons must have {num_neurons + 1} entries "
-                    f"K(0)..K({num_neurons}), got {len(self.kernel)}."
+                    f"A kernel table for num_neurons={num_neurons} must have {num_neurons + 1} "
+                    f"entries K(0)..K({num_neurons}), got {len(self.kernel)}."
                 )
             return np.asarray(self.kernel, dtype=np.float64)
         overlaps = known - 2.0 * np.arange(known + 1)
@@ -232,32 +234,32 @@ def _distances(num_neurons: int) -> Multiplexer:
 
 def _check_table(kernel: Any) -> tuple[float, ...]:
     """Returns a kernel table as floats."""
-    table = np.asarray(kernel)
+    table = as_array(kernel, "kernel")
     if table.dtype.kind not in "iuf":
         raise TypeError(
             "kernel must be a separation function, such as Exponential(1.0), or a table of real "
-            f"numbers, got {kernel!r}."
+            f"numbers, got {shown(kernel)}."
         )
     if table.ndim != 1 or table.size < 2:
         raise ValueError(
-            "A kernel table must have shape (N + 1,), one entry a distance 0..N; "
+            "kernel must be a table of shape (N + 1,), one entry a distance 0..N; "
             f"got {table.shape}."
         )
     wrong = np.flatnonzero(~(np.isfinite(table) & (table >= 0)))
     if wrong.size:
         raise ValueError(
-            f"A kernel must be finite and >= 0, got K({wrong[0]}) = {table[wrong[0]]:g}."
+            f"kernel must be finite and >= 0, got K({wrong[0]}) = {table[wrong[0]]:g}."
         )
     if not table.any():
-        raise ValueError("A kernel must be positive at some distance; this one is 0 everywhere.")
+        raise ValueError("kernel must be positive at some distance; this one is 0 everywhere.")
     return tuple(table.astype(np.float64).tolist())
 
 
 def _check_least(d_min: Any, num_probes: int) -> NDArray[np.int64]:
     """Returns least distances, one a probe."""
-    least = np.asarray(d_min)
+    least = as_array(d_min, "d_min")
     if least.dtype.kind not in "iu" or least.ndim > 1:
-        raise TypeError(f"d_min must be an integer or one a probe, got {d_min!r}.")
+        raise TypeError(f"d_min must be an integer or one a probe, got {shown(d_min)}.")
     if (least < 0).any():
         raise ValueError(f"d_min must be >= 0, got {least.min()}.")
     if least.ndim and len(least) != num_probes:

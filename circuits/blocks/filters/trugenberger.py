@@ -47,7 +47,7 @@ class TrugenbergerFilter(MemoryFilter):
 
     def num_angles(self, num_neurons: int) -> int:
         """See :meth:`MemoryFilter.num_angles`: one a neuron and a common one."""
-        return num_neurons + 1
+        return check_count(num_neurons, "num_neurons", minimum=1) + 1
 
     def angles(self, probes: Any) -> NDArray[np.float64]:
         """See :meth:`MemoryFilter.angles`: the RZZ of each neuron, then the control's own RZ."""

@@ -12,6 +12,7 @@ from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorSampler
 from qiskit.transpiler import Target
 
+from ...common.checks import shown
 from ..kept import Kept
 from .decoupling import decoupled
 from .extrapolation import extrapolation_weights, nearest_weights
@@ -89,7 +90,7 @@ class MitigatedRunner:
 
     def __init__(self, runner: Inner, mitigation: Mitigation) -> None:
         if not isinstance(mitigation, Mitigation):
-            raise TypeError(f"mitigation must be a Mitigation, got {mitigation!r}.")
+            raise TypeError(f"mitigation must be a Mitigation, got {shown(mitigation)}.")
         self._inner = runner
         self._mitigation = mitigation
         self._calibration: Calibration | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...common.checks import check_choice, check_count
+from ...common.checks import check_choice, check_count, check_flag, check_listed, settle, shown
 from ...common.identity import Identified
 from .decoupling import SEQUENCES
 from .extrapolation import RULES
@@ -54,14 +54,15 @@ class Mitigation(Identified):
     calibration_shots: int = 10_000
 
     def __post_init__(self) -> None:
-        for name in ("readout", "codewords"):
-            value = getattr(self, name)
-            if not isinstance(value, (bool, np.bool_)):
-                raise TypeError(f"{name} must be True or False, got {value!r}.")
+        settle(
+            self,
+            readout=check_flag(self.readout, "readout"),
+            codewords=check_flag(self.codewords, "codewords"),
+            calibration_shots=check_count(self.calibration_shots, "calibration_shots", minimum=1),
+        )
         check_choice(self.extrapolation, "extrapolation", RULES)
         if self.decoupling is not None:
             check_choice(self.decoupling, "decoupling", SEQUENCES)
-        check_count(self.calibration_shots, "calibration_shots", minimum=1)
         if self.zero_noise is not None:
             # A frozen dataclass is compared and printed: a list becomes a tuple.
             object.__setattr__(self, "zero_noise", _factors(self.zero_noise))
@@ -80,8 +81,9 @@ class Mitigation(Identified):
 def _factors(given: Any) -> tuple[int, ...]:
     """The factors of the noise, checked."""
     if isinstance(given, (str, bytes)) or not isinstance(given, (Sequence, np.ndarray)):
-        raise TypeError(f"zero_noise must be odd factors such as (1, 3, 5), got {given!r}.")
-    factors = tuple(check_count(each, "a factor of zero_noise", minimum=1) for each in given)
+        raise TypeError(f"zero_noise must be odd factors such as (1, 3, 5), got {shown(given)}.")
+    listed = check_listed(given, "zero_noise", "odd factors such as (1, 3, 5)")
+    factors = tuple(check_count(each, "a factor of zero_noise", minimum=1) for each in listed)
     if len(factors) < 2 or any(each % 2 == 0 for each in factors):
         raise ValueError(
             "zero_noise must hold at least two odd factors, such as (1, 3, 5): a gate is followed "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...common.checks import check_count, check_real
+from ...common.checks import check_count, check_listed, check_real
 
 HEALTHY, DEAD, LATE, RANDOM = range(4)
 """What may become of a submodule."""
@@ -42,7 +42,7 @@ class Faults:
     def __post_init__(self) -> None:
         for name in ("dead", "late", "random"):
             object.__setattr__(self, name, _amount(getattr(self, name), name))
-        check_count(self.seed, "seed")
+        object.__setattr__(self, "seed", check_count(self.seed, "seed", maximum=None))
 
     def fates(self, count: int) -> NDArray[np.uint8]:
         """What becomes of each of ``count`` submodules.
@@ -84,9 +84,6 @@ def _amount(value: Any, name: str) -> int | float | tuple[int, ...]:
         return check_real(value, name, minimum=0.0, maximum=1.0)
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return check_count(value, name)
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-        raise TypeError(
-            f"{name} must be a number of submodules, a fraction (a float) or a list of indices, "
-            f"got {value!r}."
-        )
-    return tuple(check_count(each, f"an index in {name}") for each in value)
+    expected = "a number of submodules, a fraction (a float) or a list of indices"
+    listed = check_listed(value, name, expected, empty=True)
+    return tuple(check_count(each, f"an index in {name}") for each in listed)

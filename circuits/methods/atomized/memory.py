@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
-from ...common.checks import check_count, check_real
+from ...common.checks import check_count, check_real, settle, shown
 from ...models import Model
 from ..base import Bill, Law, Method, Parts, Pieces, Probes, Progress, Runner, Samples
 from ..filtered import FilteredMemory
@@ -104,21 +104,25 @@ class AtomizedMemory(Method):
         if not isinstance(method, (FilteredMemory, RejectionSampling)):
             raise TypeError(
                 "method must be FilteredMemory(...) or RejectionSampling(...), whose acceptance is "
-                f"a partition function; got {self.method!r}."
+                f"a partition function; got {shown(self.method)}."
             )
         object.__setattr__(self, "method", method)
         object.__setattr__(self, "shards", frozen_parts(self.shards, "shards"))
         object.__setattr__(self, "blocks", frozen_parts(self.blocks, "blocks"))
-        check_count(self.replicas, "replicas", minimum=1)
+        settle(
+            self,
+            replicas=check_count(self.replicas, "replicas", minimum=1),
+            margin=check_real(self.margin, "margin", minimum=0.0, maximum=1.0),
+        )
         if self.keep is not None:
-            check_count(self.keep, "keep", minimum=1)
+            settle(self, keep=check_count(self.keep, "keep", minimum=1))
         if self.detect is not None:
-            check_real(self.detect, "detect", minimum=0.0, maximum=0.5, exclusive=True)
-        check_real(self.margin, "margin", minimum=0.0, maximum=1.0)
+            rate = check_real(self.detect, "detect", minimum=0.0, maximum=0.5, exclusive=True)
+            settle(self, detect=rate)
         if self.margin and self.detect is None:
             raise ValueError("margin belongs to the test that detect= asks for; give both.")
         if self.faults is not None and not isinstance(self.faults, Faults):
-            raise TypeError(f"faults must be Faults(...) or None, got {self.faults!r}.")
+            raise TypeError(f"faults must be Faults(...) or None, got {shown(self.faults)}.")
 
     def __repr__(self) -> str:
         """The method and what differs from the defaults."""
