@@ -445,7 +445,7 @@ def covariance_gradient(
     except (ValueError, RuntimeError) as error:
         raise ValueError(
             f"beta must be a number, or broadcast against the Jacobian of shape {slopes.shape}; "
-            f"got {beta.shape}."
+            f"got shape {np.shape(beta)}."
         ) from error
 
 

@@ -27,9 +27,11 @@ def frozen_parts(parts: Any, name: str) -> int | tuple[tuple[int, ...], ...]:
     expected = "a number of parts or the indices of each, such as [[0, 1], [2, 3]]"
     listed: list[tuple[int, ...]] = []
     where: dict[int, int] = {}
-    for number, part in enumerate(check_listed(parts, name, expected)):
-        listed_part = check_listed(part, f"{name}[{number}]", "a list of whole indices")
-        indices = tuple(check_count(i, f"an index in {name}[{number}]") for i in listed_part)
+    for number, part in enumerate(check_listed(parts, name, expected, empty=True)):
+        inner = check_listed(part, f"{name}[{number}]", "a list of whole indices", empty=True)
+        indices = tuple(check_count(i, f"an index in {name}[{number}]") for i in inner)
+        if not indices:
+            raise ValueError(f"{name}[{number}] is empty: every part must hold at least one index.")
         for i in indices:
             if i in where:
                 places = (
@@ -40,6 +42,8 @@ def frozen_parts(parts: Any, name: str) -> int | tuple[tuple[int, ...], ...]:
                 raise ValueError(f"{name} overlap: index {i} is {places}.")
             where[i] = number
         listed.append(indices)
+    if not listed:
+        raise ValueError(f"{name} must have at least one part, got none.")
     return tuple(listed)
 
 

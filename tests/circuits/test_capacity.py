@@ -569,7 +569,7 @@ def test_bad_specs(arguments, error, message):
     ("change", "error", "message"),
     [
         ({"make_model": "hebb"}, TypeError, "make_model must be a function"),
-        ({"make_model": nothing, "csv": 3}, TypeError, "str, bytes or os.PathLike|not int"),
+        ({"make_model": nothing, "csv": 3}, TypeError, "csv must be the name of a file, got 3"),
         ({"make_model": wrong_size}, TypeError, "a memory of 10 neurons from patterns, got Hopf"),
         ({"make_model": len}, TypeError, "a memory of 10 neurons from patterns, got 2"),
         ({"method": "rus"}, TypeError, "method must be a method such as NeuronDynamics"),

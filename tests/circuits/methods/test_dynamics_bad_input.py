@@ -45,7 +45,7 @@ def basis(num_qubits):
         ({"order": [0.0, 1.0]}, ValueError, "order must be"),
         ({"order": [True, False]}, ValueError, "order must be"),
         ({"order": [[[0]]]}, ValueError, r"\(L,\) or \(sweeps, L\)"),
-        ({"order": [[0, 1], [2]]}, ValueError, "rows of unequal length"),
+        ({"order": [[0, 1], [2]]}, ValueError, "2 entries in row 0 and 1 in row 1"),
         ({"synchronous": "yes"}, TypeError, "synchronous must be True or False, got 'yes'"),
         ({"synchronous": 1}, TypeError, "synchronous must be True or False"),
         ({"synchronous": True, "order": "random"}, ValueError, "has no order; leave order out"),
@@ -128,7 +128,7 @@ def test_probes_are_all_of_one_kind(register):
 @pytest.mark.parametrize(
     "options, model, error, message",
     [
-        ({}, "a model", TypeError, "needs a Hopfield or DenseAssociativeMemory, got str"),
+        ({}, "a model", TypeError, "model must be a memory such as"),
         ({"order": [4]}, MODEL, ValueError, "between 0 and 3, got 4"),
         ({"order": [-1]}, MODEL, ValueError, "between 0 and 3, got -1"),
         ({"order": [[0], [1]]}, MODEL, ValueError, "expected 1 rows, got 2"),
