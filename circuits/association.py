@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from . import laws
 from .blocks.cost import circuit_cost
 from .blocks.filters import MemoryFilter
 from .common.checks import as_array, check_count, check_flag, check_kind
+from .common.later import HasLateFields, Late, snapshot, with_late_fields
 from .common.randomness import Seed, as_generator
 from .execution import make_runner
 from .methods.base import Counts, unpack_counts
@@ -27,8 +28,9 @@ from .patterns.checks import as_rows
 from .resources import Resources
 
 
+@with_late_fields("resources")
 @dataclass(frozen=True, eq=False)
-class Association:
+class Association(HasLateFields):
     """Values that a memory gives for keys.
 
     Attributes:
@@ -40,7 +42,7 @@ class Association:
         law_acceptance: (P,) the twin's acceptance.
         shots: shots a probe; 0 for an exact law.
         run_on: what ran.
-        resources: what one shot costs.
+        resources: what one shot costs, counted when it is first looked at.
     """
 
     expectations: NDArray[np.float64]
@@ -53,8 +55,9 @@ class Association:
     resources: Resources
 
 
+@with_late_fields("resources")
 @dataclass(frozen=True, eq=False)
-class Classification:
+class Classification(HasLateFields):
     """Classes that a memory of labelled patterns gives to probes.
 
     Attributes:
@@ -69,7 +72,7 @@ class Classification:
         law_acceptance: (P,) the twin's acceptance.
         shots: shots a probe; 0 for an exact law.
         run_on: what ran.
-        resources: what one shot costs.
+        resources: what one shot costs, counted when it is first looked at.
     """
 
     classes: NDArray[Any]
@@ -142,15 +145,17 @@ def associate(
     law_values = np.asarray(asked.shares @ asked.values)
     if check_flag(exact, "exact"):
         _refuse_execution(backend, sampler, noise_model, pass_manager)
-        return Association(
-            expectations=law_values,
-            standard_errors=np.zeros_like(law_values),
-            acceptance=asked.acceptance,
-            law_expectations=law_values,
-            law_acceptance=asked.acceptance,
-            shots=0,
-            run_on="law",
-            resources=asked.resources(),
+        return asked.billed(
+            Association(
+                expectations=law_values,
+                standard_errors=np.zeros_like(law_values),
+                acceptance=asked.acceptance,
+                law_expectations=law_values,
+                law_acceptance=asked.acceptance,
+                shots=0,
+                run_on="law",
+                resources=_LATER,
+            )
         )
     readings, run_on = asked.run(shots, backend, sampler, noise_model, pass_manager, seed)
     means, accepted = [], []
@@ -160,17 +165,19 @@ def associate(
         means.append(numbers @ states / numbers.sum())
         accepted.append(numbers.sum() / shots)
     expectations, acceptance = np.stack(means), np.array(accepted)
-    return Association(
-        expectations=expectations,
-        standard_errors=np.asarray(
-            laws.standard_error(expectations, float(shots), acceptance[:, None])
-        ),
-        acceptance=acceptance,
-        law_expectations=law_values,
-        law_acceptance=asked.acceptance,
-        shots=shots,
-        run_on=run_on,
-        resources=asked.resources(),
+    return asked.billed(
+        Association(
+            expectations=expectations,
+            standard_errors=np.asarray(
+                laws.standard_error(expectations, float(shots), acceptance[:, None])
+            ),
+            acceptance=acceptance,
+            law_expectations=law_values,
+            law_acceptance=asked.acceptance,
+            shots=shots,
+            run_on=run_on,
+            resources=_LATER,
+        )
     )
 
 
@@ -257,19 +264,27 @@ def classify(
         accepted = tallies.sum(axis=1)
         shares, acceptance = tallies / accepted[:, None], accepted / shots
         errors = np.sqrt(shares * (1.0 - shares) / accepted[:, None])
-    return Classification(
-        classes=classes,
-        predictions=classes[shares.argmax(axis=1)],
-        probabilities=shares,
-        standard_errors=errors,
-        acceptance=acceptance,
-        law_probabilities=law_shares,
-        law_predictions=law_predictions,
-        law_acceptance=asked.acceptance,
-        shots=shots,
-        run_on=run_on,
-        resources=asked.resources(),
+    return asked.billed(
+        Classification(
+            classes=classes,
+            predictions=classes[shares.argmax(axis=1)],
+            probabilities=shares,
+            standard_errors=errors,
+            acceptance=acceptance,
+            law_probabilities=law_shares,
+            law_predictions=law_predictions,
+            law_acceptance=asked.acceptance,
+            shots=shots,
+            run_on=run_on,
+            resources=_LATER,
+        )
     )
+
+
+# In the place of what is counted when it is first looked at.
+_LATER = cast(Resources, None)
+
+A = TypeVar("A", bound=HasLateFields)
 
 
 class _Asked:
@@ -285,8 +300,11 @@ class _Asked:
     ) -> None:
         expected = "ExpFilter(...), KernelFilter(...) or TrugenbergerFilter(...)"
         check_kind(chosen, "filter", MemoryFilter, expected)
-        fresh = check_flag(fresh, "fresh")
-        self.keys, self.values, self._chosen, self._fresh = keys, values, chosen, fresh
+        # Used again when the resources are looked at.
+        copy = snapshot(chosen)
+        self._copied = copy is not None
+        self.keys, self.values, self._fresh = keys, values, check_flag(fresh, "fresh")
+        self._chosen = chosen if copy is None else copy
         self.rows = check_probes(probes, keys.shape[1])
         kept = chosen.acceptances(keys, self.rows)
         refuse_empty(kept)
@@ -313,7 +331,7 @@ class _Asked:
         seed: Seed,
     ) -> tuple[list[Counts], str]:
         """Readings of every probe, and what ran."""
-        check_count(shots, "shots", minimum=1)
+        shots = check_count(shots, "shots", minimum=1)
         rng = as_generator(seed)
         runner = make_runner(
             backend=backend, sampler=sampler, noise_model=noise_model, pass_manager=pass_manager
@@ -349,6 +367,13 @@ class _Asked:
                 "exact=True."
             )
 
+    def billed(self, answer: A) -> A:
+        """The answer with its resources, which are counted when they are first looked at."""
+        answer._defer(_Bill(self))
+        if not self._copied:  # counted now, before the filter can change
+            answer._look_at_all()
+        return answer
+
     def resources(self) -> Resources:
         """What one shot costs."""
         template, loading = self._template()
@@ -362,6 +387,17 @@ class _Asked:
             depth=cost.depth,
             loading=loading,
         )
+
+
+class _Bill(Late):
+    """The resources of an answer, from what was asked."""
+
+    def __init__(self, asked: _Asked) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def values(self, name: str, owner: Any) -> dict[str, Any]:
+        return {name: self._asked.resources()}
 
 
 def _pairs(

@@ -1,15 +1,14 @@
 """Figures drawn from patterns and results.
 
-They are plain :class:`matplotlib.figure.Figure` objects made without pyplot: nothing stays open,
-and a notebook shows the one that a cell ends with. Ink (+1) is dark, paper (-1) light, an erased
-entry (0) grey. The colours can be told apart with any colour vision and without colour. The label
-of a figure, ``figure.get_label()``, is a text for those who cannot see it.
+They are :class:`~.figures.Figure` objects: where a program has imported pyplot, ``pyplot.show()``
+shows them (the latest ten); where it has not, they are made without it. A notebook shows each of
+them once. Ink (+1) is dark, paper (-1) light, an erased entry (0) grey. The colours can be told
+apart with any colour vision and without colour. The label of a figure, ``figure.get_label()``, is a
+text for those who cannot see it.
 """
 
 from __future__ import annotations
 
-import functools
-import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ INK, ERASED, PAPER = "#1d2b45", "#a3a3a3", "#f7f4ea"
 MINUS = "#8ea4c8"
 """Bars that point down."""
 WRONG = "#d55e00"
-"""Frames of entries unlike the stored pattern."""
+"""Frames of entries unlike the target, or the nearest stored pattern."""
 TEXT, FAINT, EDGE = "#222222", "#5c5c5c", "#bdbdbd"
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d31")
 """M. Okabe and K. Ito (2008), "Color Universal Design", with a brown for the yellow."""
@@ -108,9 +107,11 @@ def plot_recall(
     """Draws what each probe was and became, beside what is stored.
 
     For each probe: the probe, the most probable recalled state with its share of the accepted
-    shots, where the classical dynamics took the probe (if that was run), and the stored pattern
-    nearest to the recalled state. Entries unlike that pattern are framed. Below stands what
-    :func:`plot_trace` draws, if there is a trace.
+    shots, where the classical dynamics took the probe (if that was run), and the target, that is
+    what was meant. Entries unlike the target are framed. Where ``recall`` was not told the targets,
+    the stored pattern nearest to the recalled state stands in their place, and the picture says so:
+    it cannot show that a probe fell into a wrong pattern. Below stands what :func:`plot_trace`
+    draws, if there is a trace.
 
     Args:
         result: what ``recall`` gave.
@@ -151,12 +152,12 @@ def plot_recall(
     _write(figure, MARGIN, MARGIN, title, fontsize=12, color=TEXT, linespacing=1.15)
     under = MARGIN + 0.22 * (title.count("\n") + 1)
     _write(figure, MARGIN, under, subtitle, fontsize=7.5, color=FAINT, linespacing=1.2)
-    nearest = result.nearest_patterns
+    compared, _ = result.compared_with()
     for kind, (name, states, captions) in enumerate(panels):
         for place, probe in enumerate(shown):
             column, row = (place, kind) if shape else (kind, place)
             axes = _axes(figure, left + column * (wide + GAP), tops[row], wide, high)
-            stored = result.patterns[nearest[probe]] if nearest[probe] >= 0 else None
+            stored = compared[probe] if compared[probe].any() else None
             if kind and not states[probe].any():
                 _draw_nothing(axes)
             else:
@@ -170,7 +171,7 @@ def plot_recall(
                     heads[1], fontsize=9, color=TEXT, rotation=0, ha="right", va="center"
                 )
     erased = bool((result.probes[shown] == 0.0).any())
-    _draw_key(figure, left, bottom, shape is not None, erased, bool(len(result.patterns)))
+    _draw_key(figure, left, bottom, shape is not None, erased, _word(result))
     if result.trace is not None:
         _draw_trace(figure, result, result.trace, shown, bottom + legend)
     return figure
@@ -181,7 +182,8 @@ def plot_trace(
 ) -> Figure:
     """Draws how overlap and energy went, sweep by sweep, on average over the trajectories.
 
-    The overlap is the one with the stored pattern that is nearest to the recalled state.
+    The overlap is the one with the target, where that is known and stored; and with the stored
+    pattern that is nearest to the recalled state where no targets are known.
 
     Args:
         result: what ``recall`` gave, with a trace.
@@ -261,7 +263,11 @@ def _heading(result: RecallResult, shown: list[int], width: float) -> tuple[str,
         ran = f"{result.shots:,} shots a probe, shares with 95 % intervals"
     seed = "" if result.seed is None else f", seed {result.seed}"
     part = f"{len(shown)} of {result.num_probes} probes, "
-    subtitle = f"{'' if len(shown) == result.num_probes else part}{ran}, {result.run_on}{seed}"
+    if result.correct is not None:
+        part = "" if len(shown) == result.num_probes else part
+        part += f"{int(result.correct.sum())} of {result.num_probes} recalled exactly, "
+    told = len(shown) < result.num_probes or result.correct is not None
+    subtitle = f"{part if told else ''}{ran}, {result.run_on}{seed}"
     # A letter is half as wide as high, about: 72 points an inch, 12 and 7.5 points a line.
     room = width - 2 * MARGIN
     lines = [subtitle, result.method, result.model]
@@ -273,38 +279,66 @@ def _panels(
     result: RecallResult, names: Sequence[str]
 ) -> list[tuple[str, NDArray[Any], list[str]]]:
     """What is drawn of every probe: a name, one state a probe, one caption a probe."""
-    nearest, found = result.nearest_patterns, result.recalled
-    picked = result.patterns[nearest] if len(names) else np.zeros_like(result.states)
-    picked[nearest < 0] = 0
+    compared, indices = result.compared_with()
+    known = result.targets is not None
+    near = "" if known else "\nwith nearest"
     shares = [_share(result, probe) for probe in range(result.num_probes)]
     panels: list[tuple[str, NDArray[Any], list[str]]] = [
-        ("probe", result.probes, _overlap_captions(result.probes, picked)),
+        ("probe", result.probes, _overlap_captions(result.probes, compared, near)),
         (
             "recalled",
             result.states,
             [
-                "\n".join(filter(None, pair))
-                for pair in zip(shares, _overlap_captions(result.states, picked), strict=True)
+                "\n".join(filter(None, lines))
+                for lines in zip(
+                    shares,
+                    _overlap_captions(result.states, compared, near),
+                    _elsewhere(result, names),
+                    strict=True,
+                )
             ],
         ),
     ]
     if result.classical_states is not None:
-        captions = _overlap_captions(result.classical_states, picked)
+        captions = _overlap_captions(result.classical_states, compared, near)
         panels.append(("classical\ndynamics", result.classical_states, captions))
-    if len(names):
+    if known or len(names):
         captions = [
-            names[index] if ok else "" for index, ok in zip(nearest.tolist(), found, strict=True)
+            names[index] if index >= 0 else ("not stored" if row.any() else "")
+            for index, row in zip(indices.tolist(), compared, strict=True)
         ]
-        panels.append(("nearest\nstored", picked, captions))
+        panels.append(("target" if known else "nearest\nstored", compared, captions))
     return panels
 
 
-def _overlap_captions(states: NDArray[Any], stored: NDArray[np.int8]) -> list[str]:
-    """The overlap of each state with its own pattern; nothing where it has none."""
-    values = (states * stored).mean(axis=1)
+def _elsewhere(result: RecallResult, names: Sequence[str]) -> list[str]:
+    """What each recalled state is nearest to, where that is not its target."""
+    targets = result.target_patterns
+    if targets is None:
+        return [""] * result.num_probes
     return [
-        f"overlap {value:.2f}".replace("-", "\N{MINUS SIGN}") if row.any() else ""
-        for value, row in zip(values, stored, strict=True)
+        f"nearest: {names[near]}" if near not in (-1, target) else ""
+        for near, target in zip(result.nearest_patterns.tolist(), targets.tolist(), strict=True)
+    ]
+
+
+def _word(result: RecallResult) -> str | None:
+    """What states are compared with, or None where there is nothing."""
+    if result.targets is not None:
+        return "target"
+    return "nearest stored pattern" if len(result.patterns) else None
+
+
+def _overlap_captions(
+    states: NDArray[Any], compared: NDArray[np.int8], near: str = ""
+) -> list[str]:
+    """The overlap of each state with its own pattern; nothing where there is none."""
+    values = (states * compared.astype(np.float64)).mean(axis=1)
+    return [
+        f"overlap {value:.2f}".replace("-", "\N{MINUS SIGN}") + near
+        if pattern.any() and state.any()
+        else ""
+        for value, pattern, state in zip(values, compared, states, strict=True)
     ]
 
 
@@ -322,14 +356,19 @@ def _share(result: RecallResult, probe: int) -> str:
 
 def _describe(result: RecallResult, shown: list[int], names: Sequence[str]) -> str:
     words = []
+    compared, indices = result.compared_with()
+    elsewhere = _elsewhere(result, names)
     for probe in shown:
-        pattern = int(result.nearest_patterns[probe])
         if not result.recalled[probe]:
             words.append(f"probe {probe}: nothing accepted")
             continue
-        overlap = result.overlaps[probe, pattern] if pattern >= 0 else math.nan
-        near = f", overlap {overlap:.2f} with {names[pattern]}" if pattern >= 0 else ""
-        words.append(f"probe {probe}: most probable state {result.probabilities[probe]:.1%}{near}")
+        overlap = float((result.states[probe] * compared[probe].astype(float)).mean())
+        name = names[indices[probe]] if indices[probe] >= 0 else "not stored"
+        what = "the target" if result.targets is not None else "the nearest stored pattern"
+        with_what = f", overlap {overlap:.2f} with {what}, {name}" if compared[probe].any() else ""
+        other = f" ({elsewhere[probe]})" if elsewhere[probe] else ""
+        share = f"{result.probabilities[probe]:.1%}"
+        words.append(f"probe {probe}: most probable state {share}{with_what}{other}")
     return f"Recall by {result.method.split('(')[0]}. " + "; ".join(words) + "."
 
 
@@ -337,19 +376,9 @@ def _describe(result: RecallResult, shown: list[int], names: Sequence[str]) -> s
 
 
 def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
+    from .figures import new_figure
 
-    figure = Figure(figsize=(width, height), facecolor="white")
-    # Without pyplot a notebook would print the figure's name instead of showing it.
-    setattr(figure, "_repr_png_", functools.partial(_as_png, figure))  # noqa: B010
-    return figure
-
-
-def _as_png(figure: Figure) -> tuple[bytes, dict[str, str]]:
-    """A picture for notebooks, with its alternative text."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue(), {"alt": str(figure.get_label())}
+    return new_figure(width, height)
 
 
 def _axes(figure: Figure, left: float, top: float, wide: float, high: float) -> Axes:
@@ -435,7 +464,7 @@ def _draw_nothing(axes: Axes) -> None:
 
 
 def _draw_key(
-    figure: Figure, left: float, top: float, pictures: bool, erased: bool, stored: bool
+    figure: Figure, left: float, top: float, pictures: bool, erased: bool, compared: str | None
 ) -> None:
     from matplotlib.patches import Patch
 
@@ -450,8 +479,8 @@ def _draw_key(
     ]
     if erased:
         keys.append(Patch(facecolor=ERASED, label="erased"))
-    if stored:
-        label = "unlike the nearest stored pattern"
+    if compared is not None:
+        label = f"unlike the {compared}"
         keys.append(Patch(fill=False, edgecolor=WRONG, linewidth=1.4, label=label))
     width, height = figure.get_size_inches()
     figure.legend(
@@ -475,17 +504,17 @@ def _draw_trace(
     figure: Figure, result: RecallResult, trace: Trace, shown: list[int], top: float
 ) -> None:
     """Draws the panels of a trace across the figure, below ``top``."""
-    nearest = result.nearest_patterns
+    _, indices = result.compared_with()
     curves = [("Energy", "mean energy", trace.energies[:, shown])]
-    if len(result.patterns):
-        with_nearest = [
-            trace.overlaps[:, probe, nearest[probe]]
-            if nearest[probe] >= 0
+    if (indices[shown] >= 0).any() or (result.targets is None and len(result.patterns)):
+        overlaps = [
+            trace.overlaps[:, probe, indices[probe]]
+            if indices[probe] >= 0
             else np.full(len(trace.energies), math.nan)
             for probe in shown
         ]
-        name = "Overlap with the nearest stored pattern"
-        curves.insert(0, (name, "mean overlap", np.stack(with_nearest, axis=1)))
+        name = f"Overlap with the {_word(result)}"
+        curves.insert(0, (name, "mean overlap", np.stack(overlaps, axis=1)))
     width = figure.get_size_inches()[0]
     left, between, right = MARGIN + 0.75, 0.85, 1.1
     wide = (min(width, 11.0) - left - right - between * (len(curves) - 1)) / len(curves)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 from qiskit_aer.noise import NoiseModel
 
 from .common.checks import check_count, check_flag, check_kind, check_path, check_real
 from .common.cluster import check_client
+from .common.later import snapshot
 from .common.progress import progress_bar
-from .common.randomness import Seed, as_generator
+from .common.randomness import Seed, as_generator, seed_number
 from .distribution import RunnerRecipe, recall_journal, run_pieces, weighed
 from .execution import Mitigation
 from .methods import AtomizedMemory, FilteredMemory, Method, NeuronDynamics, Samples
@@ -22,9 +25,9 @@ from .methods.base import Probes
 from .methods.mitigated import keep_codewords, refuse_mitigation
 from .methods.probes import as_states, expectations_of
 from .methods.superposition import stored_patterns
-from .models import Model, ModernHopfield
+from .models import ClassicalRecall, Model, ModernHopfield
 from .resources import resources
-from .result import RecallResult
+from .result import RecallResult, checked_targets
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -35,6 +38,7 @@ def recall(
     probes: Probes,
     method: Method | None = None,
     *,
+    targets: ArrayLike | None = None,
     shots: int = 1024,
     backend: BackendV2 | None = None,
     sampler: BaseSamplerV2 | None = None,
@@ -57,13 +61,17 @@ def recall(
             between a product state), or Statevectors.
         method: the circuit that makes it happen; None takes ``NeuronDynamics()``, and
             ``FilteredMemory()`` for a :class:`ModernHopfield`.
+        targets: what was meant: the patterns, +-1, that the probes were made from, or one for all.
+            The result's accuracy, overlaps, table and picture compare with them; without them
+            these compare with the stored pattern that is nearest to what was recalled.
         shots: runs a probe, >= 1.
         backend: an AerSimulator or any BackendV2; None uses Aer and chooses how to simulate.
         sampler: any SamplerV2, in place of a backend.
         noise_model: noise for Aer.
         pass_manager: transpiles each circuit once before it is bound.
         mitigation: which errors of the device are mitigated, and how.
-        seed: of everything random; the same seed gives the same answer.
+        seed: of everything random; the same seed gives the same answer. The result keeps it where
+            it is a number; of a generator, or of None, it keeps None.
         exact: runs no circuit and takes the method's law: the exact distribution where it is
             small enough to write down, else ``shots`` samples of it.
         workers: processes, one thread each, among which submodules and probes are dealt out, in
@@ -83,6 +91,7 @@ def recall(
 
     Shapes:
         probes: (P, N), (N,), a Statevector of N qubits, or a list of P of them.
+        targets: (P, N) or (N,); for the numbers of stored patterns, ``model.patterns[numbers]``.
 
     Raises:
         BlockingIOError: the journal is in use by another process.
@@ -97,21 +106,24 @@ def recall(
         >>> from qhopfield.circuits import Hopfield, NeuronDynamics, RUSNeuron, recall
         >>> memory = Hopfield.store([[1, 1, 1, -1, -1, -1], [1, -1, 1, -1, 1, -1]])
         >>> method = NeuronDynamics(RUSNeuron(level=2), sweeps=2)
-        >>> result = recall(memory, [1, 1, 1, -1, -1, 1], method, shots=200, seed=7)
-        >>> result.states.tolist()
-        [[1, 1, 1, -1, -1, -1]]
+        >>> result = recall(memory, [1, 1, 1, -1, -1, 1], method, targets=memory.patterns[0],
+        ...                 shots=200, seed=7)
+        >>> result.states.tolist(), result.accuracy
+        ([[1, 1, 1, -1, -1, -1]], 1.0)
     """
     check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
     if method is None:
         method = FilteredMemory() if isinstance(model, ModernHopfield) else NeuronDynamics()
     check_kind(method, "method", Method, "a method such as NeuronDynamics()")
     shots = check_count(shots, "shots", minimum=1)
+    workers = None if workers is None else check_count(workers, "workers", minimum=1)
     exact, progress = check_flag(exact, "exact"), check_flag(progress, "progress")
-    rng = as_generator(seed)
+    number = seed_number(seed)
     expectations = expectations_of(probes, model.num_neurons)
+    if targets is not None:
+        targets = checked_targets(targets, *expectations.shape)
     if mitigation is not None:
         check_kind(mitigation, "mitigation", Mitigation, "a Mitigation or None")
-    recipe = RunnerRecipe(backend, sampler, noise_model, pass_manager, mitigation)
     spread = workers is not None or client is not None or journal is not None
     check_client(1 if workers is None else workers, client)
     if journal is not None:
@@ -123,67 +135,79 @@ def recall(
                 "deadline leaves out submodules that are late, which only an AtomizedMemory can do "
                 f"without; got {type(method).__name__}."
             )
+    given = (backend, sampler, noise_model, pass_manager, mitigation)
+    if exact and any(each is not None for each in given):
+        raise ValueError(
+            "exact=True takes the law and runs no circuit: leave out backend, sampler, "
+            "noise_model, pass_manager and mitigation."
+        )
     refuse_mitigation(method, mitigation)
-    with ExitStack() as stack, progress_bar("recall", progress) as advance:
-
-        def spread_out(law: bool) -> Samples:
-            kept = None
-            if journal is not None:
-                kept = recall_journal(journal, model, method, probes, shots, seed, recipe, law)
-                stack.enter_context(kept)
-            return run_pieces(
-                method.pieces(model, probes, shots, rng, law=law),
-                recipe,
-                workers=1 if workers is None else workers,
-                client=client,
-                journal=kept,
-                deadline=deadline,
-                progress=advance,
+    if exact and model.num_neurons <= method.law_limit:
+        if spread:
+            raise ValueError(
+                "This law is computed at once: leave out workers, client and journal "
+                "(softmax_recall spreads the law of a large memory)."
             )
+        each = as_states(probes) or list(expectations)
+        samples = Samples.from_laws([method.law(model, probe) for probe in each])
+        ran_on = "law"
+    else:
+        recipe = RunnerRecipe(*given)
+        with ExitStack() as stack, progress_bar("recall", progress) as advance:
 
-        if exact:
-            given = (backend, sampler, noise_model, pass_manager, mitigation)
-            if any(each is not None for each in given):
-                raise ValueError(
-                    "exact=True takes the law and runs no circuit: leave out backend, sampler, "
-                    "noise_model, pass_manager and mitigation."
+            def spread_out(law: bool) -> Samples:
+                kept = None
+                if journal is not None:
+                    kept = recall_journal(journal, model, method, probes, shots, seed, recipe, law)
+                    stack.enter_context(kept)
+                return run_pieces(
+                    method.pieces(model, probes, shots, as_generator(seed), law=law),
+                    recipe,
+                    workers=1 if workers is None else workers,
+                    client=client,
+                    journal=kept,
+                    deadline=deadline,
+                    progress=advance,
                 )
-            if model.num_neurons <= method.law_limit:
-                if spread:
-                    raise ValueError(
-                        "This law is computed at once: leave out workers, client and journal "
-                        "(softmax_recall spreads the law of a large memory)."
-                    )
-                each = as_states(probes) or list(expectations)
-                samples = Samples.from_laws([method.law(model, probe) for probe in each])
-                ran_on = "law"
-            else:
+
+            if exact:
                 samples = (
                     spread_out(law=True)
                     if spread
-                    else method.sample_law(model, probes, shots, rng, advance)
+                    else method.sample_law(model, probes, shots, as_generator(seed), advance)
                 )
                 ran_on = "law, sampled"
-        else:
-            runner = recipe.make()
-            ran_on = "classical" if method.classical else runner.name
-            if spread or isinstance(method, AtomizedMemory):
-                samples = spread_out(law=False)
-                if not method.classical:
-                    ran_on = samples.ran_on or ran_on
             else:
-                samples = weighed(method.run(model, probes, shots, runner, rng, advance), runner)
-                ran_on = "classical" if method.classical else runner.name
-            if mitigation is not None and mitigation.codewords:
-                samples = keep_codewords(samples, stored_patterns(model))
-    classical_rng = np.random.default_rng(seed if isinstance(seed, int) else 0)
+                runner = recipe.make()
+                ran_on = runner.name
+                if spread or isinstance(method, AtomizedMemory):
+                    samples = spread_out(law=False)
+                    ran_on = samples.ran_on or ran_on
+                else:
+                    given_samples = method.run(
+                        model, probes, shots, runner, as_generator(seed), advance
+                    )
+                    samples = weighed(given_samples, runner)
+                    ran_on = runner.name
+                ran_on = "classical" if method.classical else ran_on
+                if mitigation is not None and mitigation.codewords:
+                    samples = keep_codewords(samples, stored_patterns(model))
+    # A method that cannot be copied is counted now, before it can change.
+    kept = snapshot(method)
     return RecallResult.from_samples(
         samples,
         model=model,
         method=repr(method),
         probes=expectations,
         run_on=ran_on,
-        seed=seed if isinstance(seed, int) else None,
-        resources=resources(model, method),
-        classical=model.recall(expectations, seed=classical_rng),
+        seed=number,
+        resources=partial(resources, method=kept) if kept is not None else resources(model, method),
+        classical=partial(_classical, probes=expectations, seed=number),
+        targets=targets,
+        codewords=mitigation is not None and mitigation.codewords,
     )
+
+
+def _classical(model: Model, *, probes: NDArray[np.float64], seed: int | None) -> ClassicalRecall:
+    """The classical dynamics from the same probes."""
+    return model.recall(probes, seed=np.random.default_rng(0 if seed is None else seed))

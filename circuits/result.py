@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .common.checks import check_count
+from .common.checks import check_count, check_real
 from .common.files import whole_file
+from .common.later import HasLateFields, Late, snapshot, with_late_fields
 from .common.statistics import wilson_interval
 from .methods import Samples, Trace
 from .methods.base import Parts
 from .models import ClassicalRecall, Model
-from .patterns import check_spins, to_bits, to_bitstring
+from .patterns import check_spins, to_bitstring
 from .patterns import overlaps as pattern_overlaps
 from .resources import Resources
 from .result_files import damaged, read_result, write_result, write_result_json
@@ -27,13 +28,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# What is seldom looked at, or costs more than the recall itself, is computed on the first look.
+@with_late_fields(
+    "outcomes",
+    "weights",
+    "energies",
+    "converged",
+    "classical_states",
+    "classical_energies",
+    "resources",
+)
 @dataclass(frozen=True, eq=False, repr=False)
-class RecallResult:
+class RecallResult(HasLateFields):
     """What the probes of one recall became, and what that is worth.
 
     Made by ``recall``; :meth:`load` reads a saved one. P is the number of probes, N of neurons, M
     of stored patterns. A probe of which no shot was accepted has no recalled state: its row of
     ``states`` is all 0 and what depends on it is NaN. All arrays are read-only.
+
+    Energies, fixed points, the classical dynamics and the resources are computed when they are
+    first looked at, from the model and method as they were when the recall was made; saving,
+    tables and pickling look at what they hold.
 
     Attributes:
         method: the method, as it prints.
@@ -60,6 +75,13 @@ class RecallResult:
         classical_energies: the energies of ``classical_states``, (P,), or None.
         trace: means sweep by sweep, or None where the method does not see them.
         resources: what the circuits cost, or None where it was not asked for.
+        targets: what was meant by each probe, (P, N) int8, or None where it is not known. Overlaps,
+            tables and pictures compare with it; without it they compare with the stored pattern
+            that is nearest to what was recalled, which calls no recall a failure, and say so.
+        chance: chance level of a stored pattern: its share of the accepted shots if every bit that
+            was read were a fair coin. That is 2^-N; and 1 / M, whatever the circuits did, where
+            answers that were never stored were rejected (``Mitigation(codewords=True)``). It is
+            the chance level of ``accuracy`` too, up to ties. None in files of older versions.
 
     Raises:
         TypeError: ``shots`` is no integer.
@@ -86,6 +108,8 @@ class RecallResult:
     resources: Resources | None = field(default=None)
     effective: NDArray[np.float64] | None = None
     parts: Parts | None = None
+    targets: NDArray[np.int8] | None = None
+    chance: float | None = None
 
     def __post_init__(self) -> None:
         check_count(self.shots, "shots")
@@ -96,64 +120,40 @@ class RecallResult:
         stored = np.array(self.patterns, dtype=np.int8)
         if stored.ndim != 2 or stored.shape[1] != neurons:
             raise ValueError(f"patterns must have shape (M, {neurons}), got {stored.shape}.")
-        if len(self.outcomes) != total or len(self.weights) != total:
+        outcomes, weights = self.outcomes, self.weights
+        if len(outcomes) != total or len(weights) != total:
             raise ValueError(
                 f"outcomes and weights must hold one array a probe, {total}; "
-                f"got {len(self.outcomes)} and {len(self.weights)}."
+                f"got {len(outcomes)} and {len(weights)}."
             )
-        sorted_pairs = [
-            _sorted(states, weights, neurons)
-            for states, weights in zip(self.outcomes, self.weights, strict=True)
+        pairs = [
+            _sorted(*_checked(states, masses, neurons))
+            for states, masses in zip(outcomes, weights, strict=True)
         ]
         arrays: dict[str, Any] = {
             "probes": _frozen(probes),
             "patterns": _frozen(stored),
-            "outcomes": tuple(states for states, _ in sorted_pairs),
-            "weights": tuple(weights for _, weights in sorted_pairs),
+            "outcomes": tuple(states for states, _ in pairs),
+            "weights": tuple(masses for _, masses in pairs),
         }
         columns = ("accepted", "attempts", "folded", "energies", "classical_energies", "effective")
         for name in columns:
             arrays[name] = self._column(name, np.float64, (total,))
         arrays["converged"] = self._column("converged", np.bool_, (total,))
         arrays["classical_states"] = self._column("classical_states", np.int8, (total, neurons))
-        mass = np.array([weights.sum() for weights in arrays["weights"]])
-        expected = arrays["accepted"] if self.shots else (arrays["accepted"] > 0.0).astype(float)
-        if not np.allclose(mass, expected, rtol=1e-6, atol=1e-6):
-            raise ValueError(
-                f"The weights of each probe's outcomes must sum to {expected.tolist()} (accepted "
-                f"shots, or 1 where exact), got {mass.tolist()}."
-            )
-        if self.parts is not None:
-            shape = (total, len(self.parts))
-            if self.parts.status.shape != shape or self.parts.acceptance.shape != shape:
-                raise ValueError(
-                    f"parts must have a status and an acceptance of shape {shape}, got "
-                    f"{self.parts.status.shape} and {self.parts.acceptance.shape}."
-                )
-        if self.trace is not None:
-            means = np.array(self.trace.overlaps, dtype=np.float64)
-            energies = np.array(self.trace.energies, dtype=np.float64)
-            if means.ndim != 3 or means.shape[1:] != (total, len(stored)):
-                raise ValueError(
-                    f"trace.overlaps must have shape (sweeps + 1, {total}, {len(stored)}), "
-                    f"got {means.shape}."
-                )
-            if energies.shape != means.shape[:2]:
-                raise ValueError(
-                    f"trace.energies must have shape {means.shape[:2]}, got {energies.shape}."
-                )
-            arrays["trace"] = Trace(_frozen(means), _frozen(energies))
+        _check_mass(pairs, arrays["accepted"], self.shots)
+        if self.targets is not None:
+            arrays["targets"] = _frozen(checked_targets(self.targets, total, neurons))
+        if self.chance is not None:
+            arrays["chance"] = check_real(self.chance, "chance", minimum=0.0, maximum=1.0)
+        _check_parts(self.parts, total)
+        arrays["trace"] = _checked_trace(self.trace, total, len(stored))
         for name, value in arrays.items():
             object.__setattr__(self, name, value)
 
     def _column(self, name: str, dtype: Any, shape: tuple[int, ...]) -> Any:
         value = getattr(self, name)
-        if value is None:
-            return None
-        array = np.array(value, dtype=dtype)
-        if array.shape != shape:
-            raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
-        return _frozen(array)
+        return None if value is None else _checked_column(value, name, dtype, shape)
 
     @classmethod
     def from_samples(
@@ -165,20 +165,25 @@ class RecallResult:
         probes: ArrayLike,
         run_on: str,
         seed: int | None = None,
-        resources: Resources | None = None,
-        classical: ClassicalRecall | None = None,
+        resources: Callable[[Model], Resources] | Resources | None = None,
+        classical: Callable[[Model], ClassicalRecall] | ClassicalRecall | None = None,
+        targets: ArrayLike | None = None,
+        codewords: bool = False,
     ) -> RecallResult:
         """Makes the result of what a method's ``run`` gave.
 
         Args:
             samples: distinct outcomes and how often each came.
-            model: the memory; what the result needs of it is copied.
+            model: the memory, as it is now.
             method: the method, as it prints.
             probes: expectations of the probes' spins, (P, N) or (N,).
             run_on: what ran it.
             seed: the seed, if it was a number.
-            resources: what the circuits cost.
-            classical: the classical dynamics from the same probes.
+            resources: what the circuits cost; or a function that is called with the model as it
+                is now, when they are first looked at, and reads nothing else that may change.
+            classical: the classical dynamics from the same probes, likewise.
+            targets: what was meant, +-1, (P, N), or (N,) for all probes.
+            codewords: whether answers that were never stored have been rejected.
 
         Raises:
             ValueError: ``samples`` does not fit the probes or the model, or contradicts itself.
@@ -192,40 +197,54 @@ class RecallResult:
             accepted = accepted * samples.shots
             if samples.effective is None:
                 accepted = np.rint(accepted)
-        result = cls(
+        total, neurons = rows.shape
+        pairs = [
+            _checked(states, masses, neurons)
+            for states, masses in zip(samples.outcomes, samples.weights, strict=True)
+        ]
+        columns = {
+            "accepted": accepted,
+            "attempts": samples.attempts,
+            "folded": samples.folded,
+            "effective": samples.effective,
+        }
+        kept = snapshot(model)
+        late = _Late(model if kept is None else kept, pairs, resources, classical)
+        # Without the constructor, which takes what is computed here on the first look.
+        result = cls.__new__(cls)
+        fields = vars(result)
+        fields.update(
             method=method,
             model=repr(model),
             run_on=run_on,
             seed=seed,
             shots=samples.shots,
-            probes=rows,
-            patterns=stored,
-            outcomes=samples.outcomes,
-            weights=samples.weights,
-            accepted=accepted,
-            attempts=samples.attempts,
-            folded=samples.folded,
-            energies=np.full(len(rows), math.nan),
-            converged=np.zeros(len(rows), dtype=np.bool_),
-            classical_states=None if classical is None else classical.states,
-            classical_energies=None if classical is None else classical.energies,
-            trace=samples.trace,
-            resources=resources,
-            effective=samples.effective,
+            probes=_copy(rows, np.float64),
+            patterns=_copy(stored, np.int8),
+            trace=_checked_trace(samples.trace, total, len(stored)),
             parts=samples.parts,
+            targets=None,
+            chance=1.0 / len(np.unique(stored, axis=0)) if codewords else 0.5**neurons,
         )
-        found = np.flatnonzero(result.recalled)
-        energies, converged = result.energies.copy(), result.converged.copy()
-        if found.size:
-            energies[found] = model.energy(result.states[found])
-            converged[found] = model.is_fixed_point(result.states[found])
-        return replace(result, energies=energies, converged=converged)
+        if targets is not None:
+            fields["targets"] = _frozen(checked_targets(targets, total, neurons))
+        for name, value in columns.items():
+            fields[name] = (
+                None if value is None else _checked_column(value, name, np.float64, (total,))
+            )
+        _check_mass(pairs, fields["accepted"], samples.shots)
+        _check_parts(samples.parts, total)
+        result._defer(late)
+        if kept is None:  # looked at now, before the model can change
+            result._look_at_all()
+        return result
 
     def __repr__(self) -> str:
         ran = f"{self.shots} shots each" if self.shots else "exact"
+        right = "" if self.correct is None else f"{int(self.correct.sum())} correct, "
         return (
             f"RecallResult({self.num_probes} probes of {self.num_neurons} neurons, "
-            f"{len(self.patterns)} patterns, {ran}, run_on={self.run_on!r}, "
+            f"{len(self.patterns)} patterns, {ran}, {right}run_on={self.run_on!r}, "
             f"mean acceptance {self.acceptance.mean():.3g})"
         )
 
@@ -333,6 +352,80 @@ class RecallResult:
         return self._nearest(self.states)
 
     @property
+    def target_patterns(self) -> NDArray[np.int64] | None:
+        """Indices of the stored patterns that are the targets, (P,); -1 where it is not stored.
+
+        None where the targets are not known.
+        """
+        if self.targets is None:
+            return None
+        places = {row.tobytes(): index for index, row in reversed([*enumerate(self.patterns)])}
+        return np.array([places.get(row.tobytes(), -1) for row in self.targets], dtype=np.int64)
+
+    @property
+    def target_overlaps(self) -> NDArray[np.float64] | None:
+        """Overlaps of ``states`` with the targets, (P,), or None where these are not known."""
+        if self.targets is None:
+            return None
+        return _row_overlaps(self.states, self.targets)
+
+    @property
+    def target_probabilities(self) -> NDArray[np.float64] | None:
+        """Shares of the targets among the accepted shots, (P,), or None.
+
+        What one accepted shot is worth; NaN where no shot was accepted.
+        """
+        return None if self.targets is None else self.probability_of(self.targets)
+
+    @property
+    def target_probability_intervals(self) -> NDArray[np.float64] | None:
+        """Wilson intervals of ``target_probabilities`` at 95 %, (P, 2), or None."""
+        shares = self.target_probabilities
+        return None if shares is None else self._intervals(shares)
+
+    @property
+    def correct(self) -> NDArray[np.bool_] | None:
+        """Whether the most probable state is the target in every entry, (P,), or None.
+
+        False where no shot was accepted.
+        """
+        if self.targets is None:
+            return None
+        return np.asarray((self.states == self.targets).all(axis=1))
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the probes whose most probable state is the target, or None.
+
+        Probes of which no shot was accepted count as wrong. ``chance`` stands beside it.
+        """
+        correct = self.correct
+        return None if correct is None else float(correct.mean())
+
+    @property
+    def accuracy_interval(self) -> NDArray[np.float64] | None:
+        """Wilson interval of ``accuracy`` at 95 %, (2,), or None.
+
+        It is about further probes that are made as these were, so it has a width for exact
+        distributions too.
+        """
+        correct = self.correct
+        return None if correct is None else wilson_interval(correct.sum(), len(correct))
+
+    @property
+    def classical_correct(self) -> NDArray[np.bool_] | None:
+        """Whether the classical dynamics ended in the target, (P,), or None."""
+        if self.targets is None or self.classical_states is None:
+            return None
+        return np.asarray((self.classical_states == self.targets).all(axis=1))
+
+    @property
+    def classical_accuracy(self) -> float | None:
+        """Share of the probes that the classical dynamics took to the target, or None."""
+        correct = self.classical_correct
+        return None if correct is None else float(correct.mean())
+
+    @property
     def classical_overlaps(self) -> NDArray[np.float64] | None:
         """Overlaps of ``classical_states`` with the stored patterns, (P, M), or None."""
         return None if self.classical_states is None else self._overlaps(self.classical_states)
@@ -381,8 +474,39 @@ class RecallResult:
             ]
         )
 
+    def compared_with(
+        self, states: NDArray[np.int8] | None = None
+    ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+        """What tables and pictures compare states with: targets, or what is nearest.
+
+        Args:
+            states: +-1 states, one a probe; None takes :attr:`states`.
+
+        Returns:
+            The targets where they are known, else for each state the stored pattern nearest to it;
+            and which stored patterns these are. A row of 0 and -1 stand where there is none.
+
+        Shapes:
+            states: (P, N)
+            result: (P, N) int8 and (P,) int64
+        """
+        if self.targets is not None:
+            indices = self.target_patterns
+            assert indices is not None  # the targets are there
+            return self.targets, indices
+        indices = self._nearest(self.states if states is None else states)
+        rows = np.zeros(self.probes.shape, dtype=np.int8)
+        rows[indices >= 0] = self.patterns[indices[indices >= 0]]
+        return rows, indices
+
     def to_dataframe(self) -> pd.DataFrame:
         """Returns a table with one row a probe.
+
+        ``overlap`` is with the target where that is known; else with the stored pattern nearest to
+        the recalled state. ``against`` says which, ``pattern`` which stored pattern that is. Where
+        the targets are known, ``correct`` says whether the most probable state is the target,
+        ``target_probability`` gives the share of accepted shots that are, and the nearest pattern
+        has columns of its own. ``chance`` is the share that noise alone would give a pattern.
 
         What a probe has not, because no shot of it was accepted or nothing is stored, is missing
         (NA, NaN or None); the classical columns are there when the classical dynamics was run. The
@@ -392,14 +516,30 @@ class RecallResult:
 
         found, nearest = self.recalled, self.nearest_patterns
         probability, acceptance = self.probability_intervals, self.acceptance_intervals
+        compared, indices = self.compared_with()
+        word = "nearest" if self.targets is None else "target"
         table: dict[str, Any] = {
             "probe": np.arange(self.num_probes),
             "state": _bitstrings(self.states),
             "probability": self.probabilities,
             "probability_low": probability[:, 0],
             "probability_high": probability[:, 1],
-            "pattern": pd.array(_optional(nearest, nearest >= 0), dtype="Int64"),
-            "overlap": _pick(self.overlaps, nearest),
+            "pattern": pd.array(_optional(indices, indices >= 0), dtype="Int64"),
+            "overlap": _row_overlaps(self.states, compared),
+            "against": [word if row.any() else None for row in compared],
+        }
+        if self.targets is not None:
+            shares, ends = self.target_probabilities, self.target_probability_intervals
+            assert ends is not None  # the targets are there
+            table["correct"] = self.correct
+            table["target"] = _bitstrings(self.targets)
+            table["target_probability"] = shares
+            table["target_probability_low"] = ends[:, 0]
+            table["target_probability_high"] = ends[:, 1]
+            table["nearest_pattern"] = pd.array(_optional(nearest, nearest >= 0), dtype="Int64")
+            table["nearest_overlap"] = _pick(self.overlaps, nearest)
+        table |= {
+            "chance": math.nan if self.chance is None else self.chance,
             "energy": self.energies,
             "converged": pd.array(_optional(self.converged, found), dtype="boolean"),
             "acceptance": self.acceptance,
@@ -410,11 +550,12 @@ class RecallResult:
             "shots": self.shots,
         }
         if self.classical_states is not None:
-            overlaps = self._overlaps(self.classical_states)
-            best = self._nearest(self.classical_states)
+            compared, indices = self.compared_with(self.classical_states)
             table["classical_state"] = _bitstrings(self.classical_states)
-            table["classical_pattern"] = pd.array(_optional(best, best >= 0), dtype="Int64")
-            table["classical_overlap"] = _pick(overlaps, best)
+            table["classical_pattern"] = pd.array(_optional(indices, indices >= 0), dtype="Int64")
+            table["classical_overlap"] = _row_overlaps(self.classical_states, compared)
+            if self.targets is not None:
+                table["classical_correct"] = self.classical_correct
             table["classical_energy"] = self.classical_energies
         table["method"] = self.method
         table["model"] = self.model
@@ -514,29 +655,167 @@ class RecallResult:
         return np.where(states.any(axis=1), nearest, -1).astype(np.int64)
 
 
+class _Late(Late):
+    """What the late fields of a result are computed from."""
+
+    def __init__(
+        self,
+        model: Model,
+        pairs: list[tuple[NDArray[np.int8], NDArray[np.float64]]],
+        resources: Any,
+        classical: Any,
+    ) -> None:
+        super().__init__()
+        self._model, self._pairs = model, pairs
+        self._resources, self._classical = resources, classical
+
+    def values(self, name: str, owner: RecallResult) -> dict[str, Any]:
+        """A field, and those that come with it."""
+        if name in ("outcomes", "weights"):
+            pairs = [_sorted(*pair) for pair in self._pairs]
+            return {
+                "outcomes": tuple(states for states, _ in pairs),
+                "weights": tuple(weights for _, weights in pairs),
+            }
+        if name in ("energies", "converged"):
+            found, states = owner.recalled, owner.states
+            energies = np.full(len(found), math.nan)
+            converged = np.zeros(len(found), dtype=np.bool_)
+            if found.any():
+                energies[found] = self._model.energy(states[found])
+                converged[found] = self._model.is_fixed_point(states[found])
+            return {"energies": _frozen(energies), "converged": _frozen(converged)}
+        if name == "resources":
+            return {name: self._asked(self._resources)}
+        ran = self._asked(self._classical)
+        if ran is None:
+            return {"classical_states": None, "classical_energies": None}
+        shape = owner.probes.shape
+        return {
+            "classical_states": _checked_column(ran.states, "classical_states", np.int8, shape),
+            "classical_energies": _checked_column(
+                ran.energies, "classical_energies", np.float64, shape[:1]
+            ),
+        }
+
+    def _asked(self, wanted: Any) -> Any:
+        """What is wanted, or what it gives for the model."""
+        return wanted(self._model) if callable(wanted) else wanted
+
+
+def _checked_column(value: Any, name: str, dtype: Any, shape: tuple[int, ...]) -> Any:
+    array = np.array(value, dtype=dtype)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
+    return _frozen(array)
+
+
+def _check_mass(pairs: Sequence[Any], accepted: NDArray[np.float64], shots: int) -> None:
+    # Plain numbers: arrays of one entry would take as long as a small law.
+    mass = [float(weights.sum()) for _, weights in pairs]
+    expected = [float(each) if shots else float(each > 0.0) for each in accepted.tolist()]
+    for found, wanted in zip(mass, expected, strict=True):
+        if not abs(found - wanted) <= 1e-6 + 1e-6 * abs(wanted):
+            raise ValueError(
+                f"The weights of each probe's outcomes must sum to {expected} (accepted shots, or "
+                f"1 where exact), got {mass}."
+            )
+
+
+def _check_parts(parts: Parts | None, total: int) -> None:
+    if parts is None:
+        return
+    shape = (total, len(parts))
+    if parts.status.shape != shape or parts.acceptance.shape != shape:
+        raise ValueError(
+            f"parts must have a status and an acceptance of shape {shape}, got "
+            f"{parts.status.shape} and {parts.acceptance.shape}."
+        )
+
+
+def _checked_trace(trace: Trace | None, total: int, stored: int) -> Trace | None:
+    if trace is None:
+        return None
+    means = np.array(trace.overlaps, dtype=np.float64)
+    energies = np.array(trace.energies, dtype=np.float64)
+    if means.ndim != 3 or means.shape[1:] != (total, stored):
+        raise ValueError(
+            f"trace.overlaps must have shape (sweeps + 1, {total}, {stored}), got {means.shape}."
+        )
+    if energies.shape != means.shape[:2]:
+        raise ValueError(f"trace.energies must have shape {means.shape[:2]}, got {energies.shape}.")
+    return Trace(_frozen(means), _frozen(energies))
+
+
+def _copy(array: Any, dtype: Any) -> Any:
+    return _frozen(np.array(array, dtype=dtype))
+
+
 def _frozen(array: Any) -> Any:
     array.flags.writeable = False
     return array
 
 
-def _sorted(
+def _checked(
     states: NDArray[np.int8], weights: NDArray[np.float64], num_neurons: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """Checks the outcomes of one probe, drops those that never came, and puts them in order."""
+    """Copies of the outcomes of one probe and their weights."""
     rows, mass = np.array(states, dtype=np.int8), np.array(weights, dtype=np.float64)
     if rows.shape != (*mass.shape, num_neurons) or mass.ndim != 1:
         raise ValueError(
             f"outcomes must have shape (K, {num_neurons}) and weights (K,); "
             f"got {rows.shape} and {mass.shape}."
         )
-    if not (np.isfinite(mass) & (mass >= 0.0)).all():
+    if mass.size and not (mass.min() >= 0.0 and mass.max() < math.inf):  # not so for NaN, too
         raise ValueError("weights must be finite and not negative.")
-    rows, mass = rows[mass > 0.0], mass[mass > 0.0]
-    bits = to_bits(rows)
-    # The last key counts most: weight, then the bits of the index from the highest down. Laws are
-    # only equal up to rounding, so that weights are compared to 12 decimals.
-    order = np.lexsort((*bits.T, -np.round(mass, 12)))
+    if np.count_nonzero(np.abs(rows) == 1) != rows.size:  # quicker than all()
+        raise ValueError("outcomes must hold only +1 and -1.")
+    return rows, mass
+
+
+def _sorted(
+    rows: NDArray[np.int8], mass: NDArray[np.float64]
+) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """The outcomes of one probe in order, without those that never came."""
+    if not mass.all():
+        rows, mass = rows[mass > 0.0], mass[mass > 0.0]
+    # The bits of the index as whole numbers of 64, since lexsort takes its time for each key.
+    bits = np.zeros((len(rows), -(-rows.shape[1] // 64) * 64), dtype=np.bool_)
+    np.less(rows, 0, out=bits[:, : rows.shape[1]])
+    words = np.packbits(bits, axis=1, bitorder="little").view("<u8")
+    # The last key counts most: weight, then the words from the highest down. Laws are only equal
+    # up to rounding, so that weights are compared to 12 decimals.
+    order = np.lexsort((*words.T, -np.round(mass, 12)))
     return _frozen(rows[order]), _frozen(mass[order])
+
+
+def checked_targets(targets: Any, num_probes: int, num_neurons: int) -> NDArray[np.int8]:
+    """Targets of all probes, (P, N), from one for each or one for all.
+
+    Raises:
+        TypeError: the entries are no real numbers.
+        ValueError: another shape, or an entry other than +-1.
+    """
+    shape = np.shape(targets)
+    if len(shape) < 2 and shape != (num_neurons,):
+        raise ValueError(
+            f"targets must be +-1 patterns of shape ({num_probes}, {num_neurons}), one a probe, or "
+            f"({num_neurons},) for all probes; got shape {shape}. For the numbers of stored "
+            "patterns give targets=model.patterns[numbers]."
+        )
+    rows = check_spins(targets, num_neurons, name="targets")
+    if len(rows) not in (1, num_probes):
+        raise ValueError(
+            f"targets must be one pattern or {num_probes}, one a probe; got {len(rows)}."
+        )
+    return np.array(np.broadcast_to(rows, (num_probes, num_neurons)))
+
+
+def _row_overlaps(states: NDArray[np.int8], compared: NDArray[np.int8]) -> NDArray[np.float64]:
+    """The overlap of each state with its own pattern; NaN where either is a row of 0."""
+    overlaps = (states.astype(np.float64) * compared).mean(axis=1)
+    there = states.any(axis=1) & compared.any(axis=1)
+    return np.asarray(np.where(there, overlaps, math.nan))
 
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:

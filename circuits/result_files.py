@@ -21,7 +21,7 @@ FILE_VERSION = 1
 
 # Arrays that a saved result always has, those it may have, and those that JSON gets.
 _SAVED = ("probes", "patterns", "accepted", "attempts", "folded", "energies", "converged")
-_OPTIONAL = ("classical_states", "classical_energies", "effective")
+_OPTIONAL = ("classical_states", "classical_energies", "effective", "targets")
 _WRITTEN = (
     *_SAVED,
     "states",
@@ -33,6 +33,16 @@ _WRITTEN = (
     "acceptance",
     "acceptance_intervals",
     "counts",
+    "nearest_patterns",
+    "target_patterns",
+    "target_overlaps",
+    "target_probabilities",
+    "target_probability_intervals",
+    "correct",
+    "accuracy",
+    "accuracy_interval",
+    "classical_accuracy",
+    "chance",
     *_OPTIONAL,
 )
 _HEADER = ("method", "model", "run_on", "seed", "shots")
@@ -44,6 +54,8 @@ def write_result(path: str | os.PathLike[str], result: Any) -> None:
     arrays["outcomes"] = np.concatenate(result.outcomes)
     arrays["weights"] = np.concatenate(result.weights)
     arrays["lengths"] = np.array([len(weights) for weights in result.weights])
+    if result.chance is not None:  # not in the header, whose entries older readers must know
+        arrays["chance"] = np.array(result.chance)
     if result.trace is not None:
         arrays["trace_overlaps"] = result.trace.overlaps
         arrays["trace_energies"] = result.trace.energies
@@ -82,6 +94,7 @@ def read_result(path: str | os.PathLike[str]) -> dict[str, Any]:
             found["parts"] = Parts(**{name: arrays[f"parts_{name}"] for name in names})
         found |= {name: arrays[name] for name in _SAVED}
         found |= {name: arrays.get(name) for name in _OPTIONAL}
+        found["chance"] = float(arrays["chance"]) if "chance" in arrays else None
         found["outcomes"] = tuple(np.split(arrays["outcomes"], ends))
         found["weights"] = tuple(np.split(arrays["weights"], ends))
         found["resources"] = None if costs is None else Resources(**costs)

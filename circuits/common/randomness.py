@@ -11,6 +11,27 @@ from .checks import shown
 Seed: TypeAlias = int | np.random.Generator | None
 
 
+def seed_number(seed: Seed) -> int | None:
+    """Checks a seed, and returns it as Python's own integer; None where it is no number.
+
+    Args:
+        seed: a non-negative integer, a generator or None.
+
+    Raises:
+        TypeError: ``seed`` is neither an integer, a generator nor None.
+        ValueError: ``seed`` is negative.
+    """
+    if seed is None or isinstance(seed, np.random.Generator):
+        return None
+    if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(
+            f"seed must be an integer, a numpy.random.Generator or None, got {shown(seed)}."
+        )
+    if seed < 0:
+        raise ValueError(f"seed must be >= 0, got {shown(int(seed))}.")
+    return int(seed)
+
+
 def as_generator(seed: Seed) -> np.random.Generator:
     """Turns a seed into a NumPy generator; a generator is passed through.
 
@@ -22,17 +43,8 @@ def as_generator(seed: Seed) -> np.random.Generator:
         TypeError: ``seed`` is neither an integer, a generator nor None.
         ValueError: ``seed`` is negative.
     """
-    if isinstance(seed, np.random.Generator):
-        return seed
-    if seed is not None and (
-        isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer))
-    ):
-        raise TypeError(
-            f"seed must be an integer, a numpy.random.Generator or None, got {shown(seed)}."
-        )
-    if seed is not None and seed < 0:
-        raise ValueError(f"seed must be >= 0, got {shown(int(seed))}.")
-    return np.random.default_rng(seed)
+    number = seed_number(seed)
+    return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(number)
 
 
 def draw_seed(rng: np.random.Generator) -> int:

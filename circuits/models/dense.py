@@ -63,6 +63,7 @@ class DenseAssociativeMemory(Model):
         self.separation = separation
         self._values, self._differences = _tables(separation, *stored.shape)
         self._sites = np.ascontiguousarray(stored.T, dtype=np.int64)  # (N, M)
+        self._sites.flags.writeable = False
 
     def __repr__(self) -> str:
         return (

@@ -82,7 +82,9 @@ class ModernHopfield(Model):
         self.num_neurons = stored.shape[1]
         self.beta = check_real(beta, "beta", minimum=1e-100, maximum=1e100)
         self._matrix = stored.astype(np.float64)
+        self._matrix.flags.writeable = False
         self._sites = np.ascontiguousarray(stored.T, dtype=np.int64)  # (N, M)
+        self._sites.flags.writeable = False
 
     def __repr__(self) -> str:
         sizes = f"num_neurons={self.num_neurons}, patterns={len(self.patterns)}"

@@ -190,7 +190,8 @@ def test_recall_shows_probe_recalled_classical_and_stored():
         assert word in words
     for word in ("100.0 % (83.9", "overlap 1.00", "20 shots a probe", "seed 1", "erased"):
         assert word in words
-    assert "probe 1: most probable state 100.0%, overlap 1.00 with 1" in figure.get_label()
+    label = figure.get_label()
+    assert "probe 1: most probable state 100.0%, overlap 1.00 with the nearest stored" in label
     assert_tidy(figure)
 
 

@@ -232,6 +232,7 @@ def recall(
             memory.model,
             rows,
             chosen,
+            targets=None if truth is None else memory.stored.patterns[truth],
             shots=shots,
             backend=device,
             noise_model=noise,
@@ -254,8 +255,8 @@ def recall(
     written = report.write(result, stored, picture=picture, csv=csv, json=json, save=save)
     if not quiet:
         out = report.console()
-        out.print(report.recall_table(result, stored, truth))
-        report.print_summary(out, result, truth)
+        out.print(report.recall_table(result, stored))
+        report.print_summary(out, result)
         report.print_parts(out, result)
         report.print_costs(out, result, seconds)
         report.print_written(out, written)

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".svg", ".pdf")
 MOST_ROWS = 40
 STRIP_HEAD = 10
+NEAREST = "Overlaps are with the stored pattern nearest to what was recalled: no targets are known."
+SHOWN_CHANCE = 0.0005  # smaller ones would print as 0.0 %
 # Of two pixels one above the other: +1 is ink, -1 paper, 0 erased.
 BLOCKS = {
     (1, 1): "█",
@@ -171,94 +172,98 @@ def print_strips(out: Console, result: RecallResult, stored: PatternSet) -> None
 # Tables.
 
 
-def recall_table(
-    result: RecallResult,
-    stored: PatternSet,
-    truth: NDArray[np.int64] | None,
-    *,
-    name: str = "pattern",
-) -> Table:
-    """One row a probe.
+def recall_table(result: RecallResult, stored: PatternSet, *, name: str = "pattern") -> Table:
+    """One row a probe; overlaps are with the target, or with the nearest where there is none.
 
     Args:
         result: the result.
         stored: labels of the stored patterns.
-        truth: the stored pattern that each probe comes from, (P,), or None where it is unknown:
-            overlaps are then with the pattern nearest to the recalled state.
         name: what a pattern is called.
     """
-    import numpy as np
-
-    nearest = result.nearest_patterns
-    own = nearest if truth is None else truth
-    targets = result.patterns[own]
-    starts = (result.probes * targets).mean(axis=1)
-    starts[own < 0] = math.nan
-    rows = np.arange(result.num_probes)
-    overlaps = result.overlaps[rows, own]
-    classical = result.classical_overlaps
+    known = result.targets is not None
+    compared, own = result.compared_with()
+    starts = (result.probes * compared).mean(axis=1)
+    overlaps = (result.states * compared.astype(float)).mean(axis=1)
+    classical = result.classical_states
+    twins = None if classical is None else (classical * compared.astype(float)).mean(axis=1)
+    for values in (starts, overlaps, twins):
+        if values is not None:
+            values[~compared.any(axis=1)] = math.nan
+    overlaps[~result.recalled] = math.nan
     accepted = result.acceptance
     selective = bool((accepted < 1.0 - 1e-9).any())
 
-    table = Table(box=SIMPLE_HEAD, caption=_more(result.num_probes), caption_justify="left")
-    table.add_column("probe" if truth is None else name, justify="right")
+    caption = "\n".join(filter(None, (_more(result.num_probes), None if known else NEAREST)))
+    table = Table(box=SIMPLE_HEAD, caption=caption or None, caption_justify="left")
+    table.add_column(name if known else "probe", justify="right")
     table.add_column("probe\noverlap", justify="right")
     table.add_column("recalled\noverlap", justify="right")
-    if truth is None:
-        table.add_column("recalled\nas", justify="right")
+    if not known:
+        table.add_column("nearest\nstored", justify="right")
     table.add_column("probability" if result.exact else "share of\nshots", justify="right")
     if selective:
         table.add_column("accepted", justify="right")
     table.add_column("energy", justify="right")
-    if classical is not None:
+    if twins is not None:
         table.add_column("classical\noverlap", justify="right")
-    if truth is not None:
+    if known:
         table.add_column("correct?")
     for index in range(min(result.num_probes, MOST_ROWS)):
         found = bool(result.recalled[index])
         label = stored.labels[own[index]] if own[index] >= 0 else "-"
-        cells = [str(index) if truth is None else label]
+        cells = [label if known else str(index)]
         cells += [_number(starts[index]), _number(overlaps[index])]
-        if truth is None:
+        if not known:
             cells.append(label)
         share = float(result.probabilities[index])
         cells.append(_number(share) if result.exact else _percent(share))
         if selective:
             cells.append(_percent(float(accepted[index])))
         cells.append(f"{result.energies[index]:.2f}" if found else "-")
-        if classical is not None:
-            cells.append(_number(classical[index, own[index]]) if own[index] >= 0 else "-")
-        if truth is not None:
-            cells.append("yes" if overlaps[index] == 1.0 else "[bold]no[/]")
+        if twins is not None:
+            cells.append(_number(twins[index]))
+        if result.correct is not None:
+            cells.append("yes" if result.correct[index] else "[bold]no[/]")
         table.add_row(*cells)
     return table
 
 
-def print_summary(out: Console, result: RecallResult, truth: NDArray[np.int64] | None) -> None:
-    """Says how many probes came back, by circuits and classically."""
+def print_summary(out: Console, result: RecallResult) -> None:
+    """Says how many probes came back, by circuits and classically, and what chance would give."""
     import numpy as np
 
     if not result.recalled.any():
         out.print("No shot was accepted: nothing was recalled.", markup=False)
         return
-    if truth is None:
-        return
-    rows, number = np.arange(result.num_probes), result.num_probes
-    targets = result.patterns[truth]
-    right = int((result.overlaps[rows, truth] == 1.0).sum())
-    mean = float(np.nanmean((result.expectations * targets).mean(axis=1)))
-    share = float(np.nanmean(result.probability_of(targets)))
-    most = "probable" if result.exact else "frequent"
-    words = f"{right} of {number} most {most} states are the stored pattern exactly"
-    if result.classical_overlaps is not None:
-        classical = result.classical_overlaps[rows, truth]
-        words += f"; of the classical dynamics, {int((classical == 1.0).sum())}"
-    out.print(words + ".", markup=False)
-    over = "Over the distribution" if result.exact else "All shots together"
-    single = f"{over}: mean overlap {mean:.3f}, exact in {share:.1%}"
-    if result.classical_overlaps is not None:
-        single += f"; classical {classical.mean():.3f} and {(classical == 1.0).mean():.1%}"
-    out.print(single + ".", markup=False)
+    if result.targets is not None:
+        assert result.correct is not None and result.accuracy_interval is not None
+        number = result.num_probes
+        low, high = result.accuracy_interval
+        mean = float(np.nanmean((result.expectations * result.targets).mean(axis=1)))
+        share = float(np.nanmean(result.probability_of(result.targets)))
+        most = "probable" if result.exact else "frequent"
+        words = (
+            f"{int(result.correct.sum())} of {number} most {most} states are the stored pattern "
+            "exactly"
+        )
+        right = result.classical_correct
+        if right is not None:
+            words += f"; of the classical dynamics, {int(right.sum())}"
+        out.print(
+            f"{words}. Accuracy {result.accuracy:.0%} ({low:.0%} to {high:.0%}).", markup=False
+        )
+        over = "Over the distribution" if result.exact else "All shots together"
+        single = f"{over}: mean overlap {mean:.3f}, exact in {share:.1%}"
+        if right is not None and result.classical_states is not None:
+            twin = float((result.classical_states * result.targets.astype(float)).mean())
+            single += f"; classical {twin:.3f} and {right.mean():.1%}"
+        out.print(single + ".", markup=False)
+    if result.chance is not None and result.chance >= SHOWN_CHANCE:
+        out.print(
+            f"Chance level: noise alone would give each stored pattern {result.chance:.1%} of the "
+            "accepted shots.",
+            markup=False,
+        )
 
 
 def print_parts(out: Console, result: RecallResult) -> None:
