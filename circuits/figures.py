@@ -44,7 +44,7 @@ class Figure(PlainFigure):
 
     def _ipython_display_(self) -> None:
         """Shows the figure below a notebook's cell, unless it has a window or widget of its own."""
-        from IPython.display import publish_display_data
+        from IPython.display import display
 
         data: dict[str, Any] = {"text/plain": str(self.get_label()) or repr(self)}
         metadata: dict[str, Any] = {}
@@ -53,13 +53,13 @@ class Figure(PlainFigure):
             if self.canvas.manager is not None and "inline" in matplotlib.get_backend():
                 # Or it would be shown again when the cell ends.
                 sys.modules["matplotlib.pyplot"].close(self)
-        publish_display_data(data, metadata)
+        display(data, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
+        state: Any = super().__getstate__()
         # A figure that comes from elsewhere does not open a window.
         state.pop("_restore_to_pylab", None)
-        return state
+        return dict(state)
 
 
 def new_figure(width: float, height: float, **options: Any) -> Figure:
@@ -75,11 +75,11 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
     # Windows belong to the main thread.
     if plt is None or threading.current_thread() is not threading.main_thread():
         return Figure(**options)
-    opened = []
+    opened: list[Figure] = []
     for figure in (each() for each in _OPEN):
-        manager = None if figure is None else figure.canvas.manager
-        if manager is not None and plt.fignum_exists(manager.num):
-            opened.append(figure)
+        if figure is not None and figure.canvas.manager is not None:
+            if plt.fignum_exists(figure.canvas.manager.num):
+                opened.append(figure)
     while len(opened) >= MOST_OPEN:
         plt.close(opened.pop(0))
     with plt.rc_context({"figure.max_open_warning": 0}):
