@@ -116,9 +116,13 @@ class ShortConvolution(nn.Module):
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(kernel, width))
-        with torch.no_grad():
-            self.weight[0] = 1.0
+        self.weight = nn.Parameter(torch.empty(kernel, width))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Back to the identity."""
+        nn.init.zeros_(self.weight)
+        nn.init.ones_(self.weight[0])
 
     def forward(self, x: Tensor) -> Tensor:
         """Adds up the place itself and ``kernel - 1`` before it, with weights."""

@@ -55,6 +55,11 @@ class Attention(nn.Module):
             dtype=dtype,
         )
 
+    def reset_parameters(self) -> None:
+        """Draws the projections anew, as torch's attention does when it is made."""
+        self.attention.out_proj.reset_parameters()
+        self.attention._reset_parameters()
+
     def forward(
         self,
         state: Tensor,

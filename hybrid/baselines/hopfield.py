@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...circuits.common.checks import check_choice, check_count, check_real
+from ..attention_slot import AttentionSlot
+from ..first_values import FirstValues
 from .masks import merged_mask
 
 KEYS = ("real", "binary")
@@ -17,7 +19,7 @@ MOST_STEPS = 1000
 """Updates after which a query that still moves is taken as it is."""
 
 
-class ClassicalHopfield(nn.Module):
+class ClassicalHopfield(AttentionSlot, FirstValues):
     """Associates state patterns with stored patterns by a classical modern Hopfield network.
 
     A head projects states to queries x, stored patterns to keys z and, again, to values v, and
@@ -164,12 +166,17 @@ class ClassicalHopfield(nn.Module):
         self.output_projection = linear(mixed, self.output_size, disable_out_projection)
         beta = 1.0 / math.sqrt(self.hidden_size) if scaling is None else scaling
         if isinstance(beta, Tensor):
-            if beta.shape not in ((), (num_heads,)) or bool((beta <= 0.0).any()):
+            looked_at = not beta.is_meta
+            if beta.shape not in ((), (num_heads,)) or (
+                looked_at and not bool(torch.all((beta > 0.0) & torch.isfinite(beta)))
+            ):
                 raise ValueError(
-                    f"scaling must be > 0, one number or one a head ({num_heads}); got {beta}."
+                    f"scaling must be finite and > 0, one number or one a head ({num_heads}); got "
+                    f"{beta}."
                 )
+            self._remember("scaling", beta)
             if not isinstance(beta, nn.Parameter):
-                self.register_buffer("scaling", beta)
+                self.register_buffer("scaling", beta.to(device))
             else:
                 self.scaling = beta
         else:
@@ -177,12 +184,13 @@ class ClassicalHopfield(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the projections anew: Glorot uniform, biases 0."""
+        """Draws the projections anew: Glorot uniform, biases 0; ``scaling`` is what was given."""
         for each in self.children():
             if isinstance(each, nn.Linear):
                 nn.init.xavier_uniform_(each.weight)
                 if each.bias is not None:
                     nn.init.zeros_(each.bias)
+        self._put_back()
 
     def forward(
         self,
@@ -193,8 +201,8 @@ class ClassicalHopfield(nn.Module):
         key_padding_mask: Tensor | None = None,
         attn_mask: Tensor | None = None,
         is_causal: bool = False,
-        need_weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor]:
+        need_weights: bool | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
         """Associates and mixes.
 
         Args:
@@ -204,12 +212,13 @@ class ClassicalHopfield(nn.Module):
             key_padding_mask: True hides a stored pattern from every query.
             attn_mask: True hides a stored pattern from a query; floats are added to the logits.
             is_causal: hides later patterns from earlier queries, where no ``attn_mask`` is given.
-            need_weights: whether the association is returned too.
+            need_weights: None returns the output alone; True or False a pair, as
+                :class:`torch.nn.MultiheadAttention` does: the output, and the association or None.
 
         Shapes:
             key_padding_mask: (B, S)
             attn_mask: (L, S) or (B * num_heads, L, S)
-            result: (B, L, output_size), and (B, num_heads, L, S) with ``need_weights``
+            result: (B, L, output_size), and (B, num_heads, L, S) with ``need_weights=True``
 
         Raises:
             ValueError: a pattern or mask of the wrong shape, or a query that may see no pattern.
@@ -252,7 +261,9 @@ class ClassicalHopfield(nn.Module):
             output = self.output_projection(output)
         if not self.batch_first:
             output = output.transpose(0, 1)
-        return (output, share) if need_weights else output
+        if need_weights is None:
+            return output
+        return output, share if need_weights else None
 
     def extra_repr(self) -> str:
         """Sizes and keys."""

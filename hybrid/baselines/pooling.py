@@ -77,25 +77,23 @@ class ClassicalHopfieldPooling(nn.Module):
         projection: Tensor | None = None,
         *,
         key_padding_mask: Tensor | None = None,
-        need_weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Pools; with ``need_weights`` the association (B, H, Q, S) comes too."""
+        need_weights: bool | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
+        """Pools; ``need_weights`` as in :meth:`ClassicalHopfield.forward`, (B, H, Q, S)."""
         first = self.hopfield.batch_first
         batch = stored.shape[0 if first else 1]
         state = self.state_patterns.unsqueeze(0 if first else 1)
         state = state.expand(batch, -1, -1) if first else state.expand(-1, batch, -1)
-        pooled = self.hopfield(
+        found = self.hopfield(
             state,
             stored,
             projection,
             key_padding_mask=key_padding_mask,
             need_weights=need_weights,
         )
-        share = None
-        if need_weights:
-            pooled, share = pooled
-        pooled = (pooled if first else pooled.transpose(0, 1)).flatten(1)
-        return pooled if share is None else (pooled, share)
+        mixed: Tensor = found if need_weights is None else found[0]
+        pooled = (mixed if first else mixed.transpose(0, 1)).flatten(1)
+        return pooled if need_weights is None else (pooled, found[1])
 
 
 class ClassicalHopfieldLayer(nn.Module):
@@ -179,9 +177,9 @@ class ClassicalHopfieldLayer(nn.Module):
             nn.init.normal_(self.target_patterns)
 
     def forward(
-        self, state: Tensor, *, attn_mask: Tensor | None = None, need_weights: bool = False
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Looks up; with ``need_weights`` the association (B, H, L, M) comes too."""
+        self, state: Tensor, *, attn_mask: Tensor | None = None, need_weights: bool | None = None
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
+        """Looks up; ``need_weights`` as in :meth:`ClassicalHopfield.forward`, (B, H, L, M)."""
         first = self.hopfield.batch_first
         batch = state.shape[0 if first else 1]
 
@@ -190,7 +188,7 @@ class ClassicalHopfieldLayer(nn.Module):
             return rows.expand(batch, -1, -1) if first else rows.expand(-1, batch, -1)
 
         targets = None if self.target_patterns is None else repeated(self.target_patterns)
-        found: Tensor | tuple[Tensor, Tensor] = self.hopfield(
+        found: Tensor | tuple[Tensor, Tensor | None] = self.hopfield(
             state,
             repeated(self.stored_patterns),
             targets,
@@ -222,8 +220,13 @@ class AttentionPooling(nn.Module):
         self.attention = Attention(input_size, **options)
         place = {name: options.get(name) for name in ("device", "dtype")}
         self.state_patterns = nn.Parameter(torch.empty(quantity, input_size, **place))
-        nn.init.normal_(self.state_patterns, std=0.02)
         self.output_size = quantity * input_size
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws the attention's projections and the queries anew."""
+        self.attention.reset_parameters()
+        nn.init.normal_(self.state_patterns, std=0.02)
 
     def forward(self, stored: Tensor, *, key_padding_mask: Tensor | None = None) -> Tensor:
         """Pools; ``key_padding_mask`` (B, S) is True where an entry is ignored."""

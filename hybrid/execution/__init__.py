@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import EmptyRun, Executor, Gradient, Records, normalise
+from .base import EmptyRun, Executor, Gradient, Records, normalise, once
 from .pennylane import PennyLaneExecutor
 from .qiskit import QiskitExecutor
 from .select import Execution, split_device
@@ -16,5 +16,6 @@ __all__ = [
     "QiskitExecutor",
     "Records",
     "normalise",
+    "once",
     "split_device",
 ]

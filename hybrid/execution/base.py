@@ -168,21 +168,77 @@ class Shifted(torch.autograd.Function):
         return evaluate(program, angles)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        """Runs them at shifted angles, all in one batch."""
+        """Runs them at shifted angles, all in one batch; differentiable by the same rule."""
         (angles,) = ctx.saved_tensors
         shifts, factors, owners = shift_rule(ctx.program)
-        shifts, factors = shifts.to(angles), factors.to(angles)
+        shifts, factors, owners = (
+            each.to(angles.device) for each in (shifts.to(angles), factors.to(angles), owners)
+        )
         batch, width = angles.shape
-        moved = angles[None].expand(len(owners), batch, width).clone()
-        moved[torch.arange(len(owners)), :, owners] += shifts[:, None]
-        weights = ctx.evaluate(ctx.program, moved.reshape(-1, width))
+        steps = angles.new_zeros(len(owners), 1, width)
+        steps[torch.arange(len(owners)), :, owners] = shifts[:, None]
+        moved = (angles[None] + steps).reshape(-1, width)
+        # create_graph=True: the gradient is differentiated in its turn.
+        again = torch.is_grad_enabled()
+        weights = (shifted if again else _evaluated)(ctx.program, moved, ctx.evaluate)
         weights = weights.view(len(owners), batch, ctx.program.num_outcomes)
         slopes = (weights * grad).sum(-1) * factors[:, None]
-        total = torch.zeros(width, batch, dtype=angles.dtype, device=angles.device)
-        total.index_add_(0, owners.to(angles.device), slopes)
+        total = angles.new_zeros(width, batch).index_add(0, owners, slopes)
         return total.T, None, None
+
+
+def _evaluated(
+    program: Program, angles: Tensor, evaluate: Callable[[Program, Tensor], Tensor]
+) -> Tensor:
+    return evaluate(program, angles)
+
+
+class _Once(torch.autograd.Function):
+    """The same tensor, whose gradient is differentiated no further."""
+
+    @staticmethod
+    def forward(ctx, tensor, reason):  # type: ignore[no-untyped-def]
+        """The tensor."""
+        ctx.reason = reason
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        """The gradient, marked where somebody may want to differentiate it."""
+        if torch.is_grad_enabled():
+            grad = grad if grad.requires_grad else grad.detach().requires_grad_()
+            grad = _Refused.apply(grad, ctx.reason)
+        return grad, None
+
+
+class _Refused(torch.autograd.Function):
+    """The same tensor, whose gradient is an error."""
+
+    @staticmethod
+    def forward(ctx, tensor, reason):  # type: ignore[no-untyped-def]
+        """The tensor."""
+        ctx.reason = reason
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        """Refuses."""
+        raise ValueError(
+            f"{ctx.reason} gives first derivatives only; for second ones (gradient penalties, "
+            "Hessians) run the layer on its law, or use gradient='parameter-shift'."
+        )
+
+
+def once(tensor: Tensor, reason: str) -> Tensor:
+    """A tensor whose second derivatives are refused: an estimator of the first knows none.
+
+    Args:
+        tensor: the tensor.
+        reason: what gives its first derivatives, for the error.
+    """
+    found: Tensor = _Once.apply(tensor, reason)  # type: ignore[no-untyped-call]
+    return found
 
 
 def shifted(

@@ -11,7 +11,7 @@ from ...circuits.common.checks import check_choice, check_count
 from ...circuits.common.randomness import Seed, as_generator, draw_seed
 from ...circuits.execution.aer import refuse_memory
 from ..programs.base import Program
-from .base import Executor, Gradient, shifted
+from .base import Executor, Gradient, once, shifted
 
 # Amplitudes of one broadcast call: 64 MiB of complex numbers.
 _AMPLITUDES = 1 << 22
@@ -170,7 +170,10 @@ class PennyLaneExecutor(Executor):
             parts.append(found.reshape(len(part), -1)[:, : program.num_outcomes])
         if not parts:
             return angles.sum(-1, keepdim=True).expand(0, program.num_outcomes)  # keeps the graph
-        return torch.cat(parts).to(angles)
+        weights = torch.cat(parts).to(angles)
+        # Its second derivatives by the adjoint method would be 0, without a word.
+        adjoint = self._method() == "adjoint" and weights.requires_grad
+        return once(weights, f"The adjoint method of {self.name}") if adjoint else weights
 
     def _method(self) -> str | None:
         """How PennyLane differentiates; None where the shifts are made here."""

@@ -16,6 +16,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from .checks import traced
@@ -61,18 +62,15 @@ def binary_association(scores: Tensor, keys: Tensor, prior: Tensor | None) -> Te
     return torch.softmax(logits, dim=-1)
 
 
-def product_association(
-    scores: Tensor, logits: Tensor, signs: Tensor, prior: Tensor | None
-) -> Tensor:
+def product_association(scores: Tensor, logits: Tensor, prior: Tensor | None) -> Tensor:
     """The law for product-state keys ``z = tanh(logits)``; shapes as above.
 
     Args:
         scores: within ``+-LIMIT``.
         logits: ``artanh z``, within ``+-LIMIT``.
-        signs: :func:`block_signs`.
         prior: see above.
     """
-    weights = block_weights(probe_features(scores, signs), key_features(logits, signs))
+    weights = block_weights(probe_features(scores), key_features(logits))
     if len(weights) <= 2:
         product = weights[0] if len(weights) == 1 else weights[0] * weights[1]
         if prior is not None:
@@ -93,9 +91,7 @@ def binary_mixed(scores: Tensor, keys: Tensor, values: Tensor, prior: Tensor | N
     return turned
 
 
-def product_mixed(
-    scores: Tensor, logits: Tensor, signs: Tensor, values: Tensor, prior: Tensor | None
-) -> Tensor:
+def product_mixed(scores: Tensor, logits: Tensor, values: Tensor, prior: Tensor | None) -> Tensor:
     """``product_association(...) @ values``, without writing the association out where it can.
 
     Shapes:
@@ -103,9 +99,9 @@ def product_mixed(
         result: (B, H, L, v)
     """
     if scores.shape[-1] > 2 * BLOCK or _opaque(prior, scores, logits, values):
-        return torch.matmul(product_association(scores, logits, signs, prior), values)
+        return torch.matmul(product_association(scores, logits, prior), values)
     lead, (scores, logits, values) = _expanded(scores, logits, values)
-    probe, key = probe_features(scores, signs), key_features(logits, signs)
+    probe, key = probe_features(scores), key_features(logits)
     factor = _rows(prior, lead)
     if factor is not None:
         factor = prior_weights(factor)
@@ -120,7 +116,19 @@ def _opaque(prior: Tensor | None, *tensors: Tensor) -> bool:
     """Whether an operator of its own would stand in the way of an export, transform or gradient."""
     if prior is not None and prior.requires_grad:
         return True
-    return torch.compiler.is_exporting() or (not torch.compiler.is_compiling() and traced(*tensors))
+    if torch.compiler.is_exporting():
+        return True
+    if torch.compiler.is_compiling():
+        return False
+    return traced(*tensors) or _forward_mode(prior, *tensors)
+
+
+def _forward_mode(*tensors: Tensor | None) -> bool:
+    """Whether a tensor carries a derivative forwards, as in ``torch.func.jvp``."""
+    return any(
+        tensor is not None and forward_ad.unpack_dual(tensor).tangent is not None
+        for tensor in tensors
+    )
 
 
 def _expanded(*tensors: Tensor) -> tuple[torch.Size, tuple[Tensor, ...]]:
@@ -138,13 +146,18 @@ def _rows(prior: Tensor | None, lead: torch.Size) -> Tensor | None:
     return prior.expand(*lead, *prior.shape[-2:]).flatten(0, 1)
 
 
-def block_signs() -> Tensor:
-    """Spins of the 16 bit strings of a block, (4, 16)."""
-    strings = torch.arange(2**BLOCK)
-    return torch.stack([1.0 - 2.0 * (strings >> neuron & 1) for neuron in range(BLOCK)])
+def block_signs(like: Tensor) -> Tensor:
+    """Spins of the 16 bit strings of a block, (4, 16), of the dtype and device of ``like``.
+
+    Made anew each time: a constant that a module keeps and no checkpoint holds is garbage after
+    ``to_empty``, and stays on the wrong device after ``load_state_dict(assign=True)``.
+    """
+    strings = torch.arange(2**BLOCK, device=like.device)
+    neurons = torch.arange(BLOCK, device=like.device)[:, None]
+    return (1 - 2 * (strings >> neurons & 1)).to(like.dtype)
 
 
-def probe_features(scores: Tensor, signs: Tensor) -> Tensor:
+def probe_features(scores: Tensor) -> Tensor:
     """What the filter lets through of each bit string of each block: ``e^(a . s - |a|_1)``.
 
     Shapes:
@@ -155,17 +168,18 @@ def probe_features(scores: Tensor, signs: Tensor) -> Tensor:
     # The greatest string of a block agrees in every sign.  The probe's length cancels in the
     # association, so it needs no gradient.
     length = blocks.detach().abs().sum(-1, keepdim=True)
-    return torch.exp(torch.matmul(blocks, signs.to(scores.dtype)) - (length - _LIFT))
+    return torch.exp(torch.matmul(blocks, block_signs(blocks)) - (length - _LIFT))
 
 
-def key_features(logits: Tensor, signs: Tensor) -> Tensor:
+def key_features(logits: Tensor) -> Tensor:
     """The chance of each bit string of each block: ``softmax(logits . s)`` over the strings.
 
     Shapes:
         logits: (..., S, n)
         result: (blocks, ..., S, 16)
     """
-    return torch.softmax(torch.matmul(_blocks(logits), signs.to(logits.dtype)), dim=-1)
+    blocks = _blocks(logits)
+    return torch.softmax(torch.matmul(blocks, block_signs(blocks)), dim=-1)
 
 
 def block_weights(probe: Tensor, key: Tensor) -> Tensor:
@@ -174,7 +188,7 @@ def block_weights(probe: Tensor, key: Tensor) -> Tensor:
 
 
 def log_acceptance(
-    scores: Tensor, keys: Tensor, logits: Tensor | None, signs: Tensor, prior: Tensor | None
+    scores: Tensor, keys: Tensor, logits: Tensor | None, prior: Tensor | None
 ) -> Tensor:
     """Logarithm of the acceptance ``sum_mu w_mu prod_i e^-|a_i| (cosh a_i + z_mu,i sinh a_i)``.
 
@@ -182,7 +196,6 @@ def log_acceptance(
         scores: a, (..., L, n).
         keys: z, (..., S, n).
         logits: ``artanh z`` of product-state keys, None for keys +-1.
-        signs: :func:`block_signs`.
         prior: logarithms of the weights w, normalised here.
 
     Shapes:
@@ -191,7 +204,7 @@ def log_acceptance(
     if logits is None:
         kept = scores @ keys.transpose(-1, -2) - scores.abs().sum(-1, keepdim=True)
     else:
-        weights = block_weights(probe_features(scores, signs), key_features(logits, signs))
+        weights = block_weights(probe_features(scores), key_features(logits))
         kept = (torch.log(weights) - _LIFT).sum(0)
     if prior is None:
         return torch.logsumexp(kept, dim=-1) - math.log(kept.shape[-1])

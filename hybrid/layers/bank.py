@@ -136,7 +136,7 @@ class SubmoduleBank(QuantumHopfieldLayer):
             if rows is not None:
                 like = getattr(self, name)
                 delattr(self, name)
-                self.register_buffer(name, torch.as_tensor(rows).to(like))
+                self._hold(name, rows, like)
         if shards is None:
             shards = self._fitting(check_count(max_qubits, "max_qubits", minimum=1))
         self._shards = Shards(number, shards)
@@ -282,13 +282,13 @@ class SubmoduleBank(QuantumHopfieldLayer):
     # Running ------------------------------------------------------------------------------------
 
     def forward(
-        self, state: Tensor, *, attn_mask: Tensor | None = None, need_weights: bool = False
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Looks up; with ``need_weights`` the association (B, H, L, M) comes too.
+        self, state: Tensor, *, attn_mask: Tensor | None = None, need_weights: bool | None = None
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
+        """Looks up; with ``need_weights=True`` the association (B, H, L, M) comes too.
 
-        Masks and errors are those of :meth:`QuantumHopfield.forward`.
+        ``need_weights``, masks and errors are those of :meth:`QuantumHopfield.forward`.
         """
-        found: Tensor | tuple[Tensor, Tensor] = self.hopfield(
+        found: Tensor | tuple[Tensor, Tensor | None] = self.hopfield(
             state,
             *self._memory(state),
             key_padding_mask=self._hidden(state),

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from ..execution import Execution, Executor, PennyLaneExecutor
 from ..execution.select import split_device
+from ..first_values import FirstValues
 from ..programs.base import Layout, Program
 
 
-class QuantumModule(nn.Module):
+class QuantumModule(FirstValues):
     """A layer that runs on its exact law, on PennyLane or on Qiskit, with the same weights.
 
     Args:

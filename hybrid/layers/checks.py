@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...circuits.common.checks import check_count, check_real
@@ -183,6 +184,21 @@ def check_finite(tensor: Tensor, name: str) -> None:
     if not bool(torch.isfinite(tensor.sum())) and not bool(torch.isfinite(tensor).all()):
         place = tuple(torch.nonzero(~torch.isfinite(tensor))[0].tolist())
         raise ValueError(f"{name} must be finite; got {tensor[place].item()} at {place}.")
+
+
+def as_numpy(tensor: Tensor, name: str) -> NDArray[Any]:
+    """A tensor's numbers on the CPU, without its gradient.
+
+    Raises:
+        ValueError: it has none (the meta device), or is no rectangle (sparse, nested).
+    """
+    if tensor.is_meta:
+        raise ValueError(f"{name} is a tensor on the meta device, which has no numbers.")
+    if tensor.is_nested or tensor.layout != torch.strided:
+        raise ValueError(f"{name} must be a dense tensor; got a nested or sparse one.")
+    whole = tensor.detach().cpu().resolve_conj().resolve_neg()
+    numbers: NDArray[Any] = (whole.float() if whole.dtype == torch.bfloat16 else whole).numpy()
+    return numbers
 
 
 def traced(*tensors: Tensor | None) -> bool:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ...circuits.common.checks import check_count
 from ...circuits.patterns.checks import as_rows, check_patterns
+from .checks import as_numpy
 from .keys import KeyKind
 
 
@@ -67,20 +67,9 @@ class Given:
             "disable_out_projection": True,
         }
 
-    def tensors(
-        self, dtype: torch.dtype | None, device: torch.device | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Patterns and values as the layer keeps them."""
-        kept = dtype or torch.get_default_dtype()
-        values = self.values
-        return (
-            torch.as_tensor(self.patterns, dtype=kept, device=device),
-            None if values is None else torch.as_tensor(values, dtype=kept, device=device),
-        )
-
 
 def real_rows(rows: Any, name: str) -> NDArray[np.float64]:
     """Real numbers as (rows, columns), float64."""
     if isinstance(rows, Tensor):
-        rows = rows.detach().cpu().numpy()
+        rows = as_numpy(rows, name)
     return as_rows(rows, name).astype("float64")

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...circuits.common.checks import check_choice, check_count, check_real
 from .association import block_signs
@@ -22,13 +21,13 @@ from .checks import (
     merge_masks,
 )
 from .keys import KeyKind, Keys, hold_keys
+from .projecting import draw_projection, project
 
 
 class ProjectedHeads(QuantumModule):
     """Sizes, projections, masks and stored patterns of :class:`.hopfield.QuantumHopfield`."""
 
     scaling: float | Tensor
-    signs: Tensor
     stored_patterns: Tensor | None
     stored_values: Tensor | None
 
@@ -114,14 +113,16 @@ class ProjectedHeads(QuantumModule):
         self.value_projection = linear(self.projection_size, mixed, projection_as_static)
         self.output_projection = linear(mixed, self.output_size, disable_out_projection)
         self._keep_scaling(check_scaling(scaling, num_heads, 1.0 / math.sqrt(self.hidden_size)))
-        signs = block_signs().to(self._factory_device)
-        self.register_buffer("signs", signs, persistent=False)
         self.register_buffer("stored_patterns", None)
         self.register_buffer("stored_values", None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws the projections anew: Glorot uniform, biases 0, as in torch's attention."""
+        """Draws the projections anew: Glorot uniform, biases 0, as in torch's attention.
+
+        What the layer was given (``scaling``, stored patterns) is put back.  A projection that is
+        no :class:`torch.nn.Linear` any more draws its own.
+        """
         for each in (
             self.state_projection,
             self.stored_projection,
@@ -129,11 +130,17 @@ class ProjectedHeads(QuantumModule):
             self.output_projection,
         ):
             if each is not None:
-                nn.init.xavier_uniform_(each.weight)
-                if each.bias is not None:
-                    nn.init.zeros_(each.bias)
+                draw_projection(each)
+        self._put_back()
+
+    @property
+    def signs(self) -> Tensor:
+        """Spins of the 16 bit strings of a block of neurons, (4, 16), where the layer is."""
+        return block_signs(next(self.parameters(), torch.empty(0, device=self._factory_device)))
 
     def _keep_scaling(self, scaling: float | Tensor) -> None:
+        if isinstance(scaling, Tensor):
+            self._remember("scaling", scaling)
         if isinstance(scaling, Tensor) and not isinstance(scaling, nn.Parameter):
             self.register_buffer("scaling", scaling.to(self._factory_device))
         else:
@@ -206,18 +213,7 @@ class ProjectedHeads(QuantumModule):
         """Queries, raw keys and values, (B, H, L or S, width of a head)."""
         parts = (self.state_projection, self.stored_projection, self.value_projection)
         widths = (self.hidden_size, self.hidden_size, self.pattern_size)
-        if state is kept and kept is read and None not in parts:
-            # One matrix product for all three.
-            some = [each for each in parts if each is not None]
-            weight = torch.cat([each.weight for each in some])
-            bias = None if some[0].bias is None else torch.cat([each.bias for each in some])
-            joint = functional.linear(state, weight, bias)
-            pieces = joint.split([self.num_heads * width for width in widths], dim=-1)
-        else:
-            pieces = tuple(
-                given if each is None else each(given)
-                for each, given in zip(parts, (state, kept, read), strict=True)
-            )
+        pieces = project(parts, (state, kept, read))
         return tuple(
             at_least_single(self._heads(piece, width))
             for piece, width in zip(pieces, widths, strict=True)

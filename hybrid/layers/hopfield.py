@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...circuits.common.checks import check_count
+from ...circuits.common.checks import check_count, check_flag
+from ..attention_slot import AttentionSlot
 from ..programs.base import Layout
 from ..programs.memory import MemoryProgram
 from . import association as law
@@ -18,6 +19,7 @@ from .given import Given, real_rows
 from .heads import ProjectedHeads
 from .keys import KeyKind, Keys, hold_keys
 from .measured import circuit_association
+from .projecting import expected_dtype
 from .shards import Shards
 
 _UNBOUNDED_STEPS = 1000
@@ -42,7 +44,7 @@ class Associated(NamedTuple):
     acceptance: Tensor
 
 
-class QuantumHopfield(ProjectedHeads):
+class QuantumHopfield(AttentionSlot, ProjectedHeads):
     """Associates state patterns with stored patterns by a quantum memory a head.
 
     Each head stores the projected patterns in a superposition, filters it by a projected state x
@@ -180,7 +182,9 @@ class QuantumHopfield(ProjectedHeads):
             device=device,
             **execution,
         )
-        layer.stored_patterns, layer.stored_values = kept.tensors(dtype, layer._factory_device)
+        like = torch.empty(0, dtype=dtype, device=layer._factory_device)
+        layer._hold("stored_patterns", kept.patterns, like)
+        layer._hold("stored_values", kept.values, like)
         return layer
 
     def recall(self, probes: Any, *, steps: int = 1) -> Tensor:
@@ -228,8 +232,8 @@ class QuantumHopfield(ProjectedHeads):
         key_padding_mask: Tensor | None = None,
         attn_mask: Tensor | None = None,
         is_causal: bool = False,
-        need_weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor]:
+        need_weights: bool | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
         """Associates and mixes.
 
         Args:
@@ -240,7 +244,10 @@ class QuantumHopfield(ProjectedHeads):
             attn_mask: True hides a stored pattern from a query; floats are added to the logits
                 (on circuits: they weigh the loaded patterns).
             is_causal: hides later patterns from earlier queries, where no ``attn_mask`` is given.
-            need_weights: whether the association is returned too.
+            need_weights: None returns the output alone.  Where it is given, a pair is returned, as
+                by :class:`torch.nn.MultiheadAttention`: the output, and the association (True) or
+                None (False).  So the layer fits into torch's own transformer layers, which read
+                the first of the two.
 
         Shapes:
             state: (B, L, input_size), or (L, input_size) unbatched
@@ -248,7 +255,7 @@ class QuantumHopfield(ProjectedHeads):
             projection: (B, S, projection_size)
             key_padding_mask: (B, S)
             attn_mask: (L, S) or (B * num_heads, L, S)
-            result: (B, L, output_size), and (B, num_heads, L, S) with ``need_weights``
+            result: (B, L, output_size), and (B, num_heads, L, S) with ``need_weights=True``
 
         Raises:
             TypeError: arguments of a wrong type.
@@ -258,13 +265,15 @@ class QuantumHopfield(ProjectedHeads):
         queries, keys, values, prior = self._prepare(
             state, stored, projection, key_padding_mask, attn_mask, is_causal
         )
+        if need_weights is not None:
+            need_weights = check_flag(need_weights, "need_weights")
         if not need_weights and self._fusible:
             with full_precision(queries):
                 scores = self._scores(queries)
                 if keys.logits is None:
                     mixed = law.binary_mixed(scores, keys.expectations, values, prior)
                 else:
-                    mixed = law.product_mixed(scores, keys.logits, self.signs, values, prior)
+                    mixed = law.product_mixed(scores, keys.logits, values, prior)
             share = None
         else:
             queries = self._update(queries, keys, prior)
@@ -276,16 +285,16 @@ class QuantumHopfield(ProjectedHeads):
                 mixed = torch.matmul(dropped, values)
         output = mixed.transpose(1, 2).flatten(2)
         if self.output_projection is not None:
-            output = self.output_projection(output.to(self.output_projection.weight.dtype))
+            dtype = expected_dtype(self.output_projection, state.dtype)
+            output = self.output_projection(output.to(dtype))
         if not self.batch_first:
             output = output.transpose(0, 1)
         if state.dim() == 2:
             output = output[0] if self.batch_first else output[:, 0]
             share = None if share is None else share[0]
-        if need_weights:
-            assert share is not None
-            return output, share
-        return output
+        if need_weights is None:
+            return output
+        return output, share if need_weights else None
 
     def associate(
         self,
@@ -307,9 +316,7 @@ class QuantumHopfield(ProjectedHeads):
         queries = self._update(queries, keys, prior)
         share, acceptance = self._associate(queries, keys, prior)
         if acceptance is None:
-            log = law.log_acceptance(
-                self._scores(queries), keys.expectations, keys.logits, self.signs, prior
-            )
+            log = law.log_acceptance(self._scores(queries), keys.expectations, keys.logits, prior)
             acceptance = torch.exp(log)
         found = Associated(queries, keys.expectations, values, share, acceptance)
         return Associated(*(each[0] for each in found)) if state.dim() == 2 else found
@@ -446,7 +453,7 @@ class QuantumHopfield(ProjectedHeads):
                 return run(self.executor, scores, keys, prior, shards)
             if keys.logits is None:
                 return law.binary_association(scores, keys.expectations, prior), None
-            return law.product_association(scores, keys.logits, self.signs, prior), None
+            return law.product_association(scores, keys.logits, prior), None
 
     def _bound(
         self,

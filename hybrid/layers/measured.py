@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..execution import Executor, normalise
+from ..execution import Executor, normalise, once
 from ..programs.memory import MemoryProgram
 from .association import prior_weights
 from .keys import Keys
@@ -199,4 +199,6 @@ def _softmax_slope(share: Tensor, logits: Tensor) -> Tensor:
 def _carried(slope: Tensor, acceptance: Tensor) -> Tensor:
     """A zero with the gradient of ``slope``; none where no run counted."""
     known = torch.where(acceptance.detach()[..., None] > 0, slope, torch.zeros_like(slope))
+    if known.requires_grad:
+        known = once(known, "The covariance rule")
     return known - known.detach()

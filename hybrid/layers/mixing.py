@@ -125,6 +125,8 @@ def _setup(ctx: Any, inputs: Any, output: Any) -> None:
 def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
     probe, key, values, mixed, total, *rest = ctx.saved_tensors
     factor = rest[0] if ctx.has_factor else None
+    if torch.is_grad_enabled():  # create_graph=True: this gradient is differentiated in its turn
+        return *_product_slopes(grad, probe, key, values, factor), None
     to_probe, to_key, to_values = product_mix_backward(
         grad, probe, key, values, factor, mixed, total
     )
@@ -132,6 +134,32 @@ def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 product_mix.register_autograd(_backward, setup_context=_setup)
+
+
+def _product_slopes(
+    grad: Tensor, probe: Tensor, key: Tensor, values: Tensor, factor: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What :func:`product_mix_backward` returns, the values' not turned, written out.
+
+    In operations that PyTorch differentiates again, at the price of the whole association.
+    """
+    each = torch.matmul(probe, key.transpose(-1, -2))  # (blocks, G, L, S)
+    weight = each.prod(0)
+    if factor is not None:
+        weight = weight * factor
+    total = weight.sum(-1, keepdim=True)
+    share = weight / total
+    turned = grad.transpose(1, 2)  # (G, L, V)
+    slope = turned @ values.transpose(1, 2)
+    slope = (slope - (share * slope).sum(-1, keepdim=True)) / total
+    if factor is not None:
+        slope = slope * factor
+    slopes = slope[None] if len(each) == 1 else torch.stack([slope * each[1], slope * each[0]])
+    return (
+        torch.matmul(slopes, key),
+        torch.matmul(slopes.transpose(-1, -2), probe),
+        share.transpose(1, 2) @ turned,
+    )
 
 
 @torch.library.custom_op("qhopfield::softmax_mix", mutates_args=())
@@ -204,8 +232,11 @@ def _(
 
 
 def _setup_softmax(ctx: Any, inputs: Any, output: Any) -> None:
+    prior = inputs[3]
+    ctx.has_prior = prior is not None
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*inputs[:3], *output)
+    kept = (*inputs[:3], *output)
+    ctx.save_for_backward(*kept, prior) if ctx.has_prior else ctx.save_for_backward(*kept)
 
 
 def _backward_softmax(
@@ -213,12 +244,28 @@ def _backward_softmax(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
     if grad is None:
         return None, None, None, None
-    slopes = softmax_mix_backward(grad, *ctx.saved_tensors)
+    scores, keys, values, mixed, share, *rest = ctx.saved_tensors
+    if torch.is_grad_enabled():  # create_graph=True: this gradient is differentiated in its turn
+        prior = rest[0] if ctx.has_prior else None
+        return *_softmax_slopes(grad, scores, keys, values, prior), None
+    slopes = softmax_mix_backward(grad, scores, keys, values, mixed, share)
     to_scores, to_keys, to_values = (each.transpose(1, 2) for each in slopes)
     return to_scores, to_keys, to_values, None
 
 
 softmax_mix.register_autograd(_backward_softmax, setup_context=_setup_softmax)
+
+
+def _softmax_slopes(
+    grad: Tensor, scores: Tensor, keys: Tensor, values: Tensor, prior: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What :func:`softmax_mix_backward` returns, not turned, in operations as above."""
+    logits = scores @ keys.transpose(1, 2)
+    share = torch.softmax(logits if prior is None else logits + prior, dim=-1)
+    turned = grad.transpose(1, 2)  # (G, L, V)
+    slope = turned @ values.transpose(1, 2)
+    slope = share * (slope - (share * slope).sum(-1, keepdim=True))
+    return slope @ keys, slope.transpose(1, 2) @ scores, share.transpose(1, 2) @ turned
 
 
 def _extended(values: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from qiskit import QuantumCircuit
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...circuits import laws
 from ...circuits.common.checks import check_choice, check_count, check_real
@@ -80,7 +79,6 @@ class QuantumHopfieldNetwork(QuantumModule):
     """
 
     bias: nn.Parameter | None
-    _places: Tensor
 
     def __init__(
         self,
@@ -109,11 +107,6 @@ class QuantumHopfieldNetwork(QuantumModule):
         self.register_parameter(
             "bias", nn.Parameter(torch.empty(num_neurons, **options)) if bias else None
         )
-        # Where each entry of W stands among the synapses; the diagonal takes a 0 after them.
-        places = torch.full((num_neurons, num_neurons), pairs)
-        rows, columns = torch.triu_indices(num_neurons, num_neurons, 1)
-        places[rows, columns] = places[columns, rows] = torch.arange(pairs)
-        self.register_buffer("_places", places.to(self._factory_device), persistent=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -137,7 +130,11 @@ class QuantumHopfieldNetwork(QuantumModule):
     @property
     def weights(self) -> Tensor:
         """W, symmetric with a zero diagonal, (N, N)."""
-        return functional.pad(self.synapses, (0, 1))[self._places]
+        synapses, size = self.synapses, self.num_neurons
+        # Made anew each time: an index that no checkpoint holds is garbage after ``to_empty``.
+        places = tuple(torch.triu_indices(size, size, 1, device=synapses.device))
+        upper = synapses.new_zeros(size, size).index_put(places, synapses)
+        return upper + upper.T
 
     @property
     def reach(self) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..execution import EmptyRun, Executor
+from ..execution import EmptyRun, Executor, once
 from ..programs.neuron import NeuronProgram
 
 
@@ -114,6 +114,8 @@ def _scored(
     fields = (synapses[owners] * records.spins).sum(-1) + offsets[owners]
     read = torch.where(_sure(means), means.detach(), means).flatten(0, 1)[records.rows]
     score = program.log_probability(records.outcomes, records.spins, read, 2.0 * gain * fields)
+    if score.requires_grad:
+        score = once(score, "The covariance rule")
     score = records.counts / records.shots * (score - score.detach())
     table = records.weights(len(angles), program.num_outcomes)
     places = records.rows * program.num_outcomes + records.outcomes

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ...circuits.common.checks import check_count
+from ..first_values import FirstValues
 from .hopfield import Associated, QuantumHopfield
 
 
-class _Fixed(nn.Module):
+class _Fixed(FirstValues):
     """What pooling and lookup share: trained patterns beside a :class:`QuantumHopfield`."""
 
     hopfield: QuantumHopfield
@@ -99,11 +100,11 @@ class QuantumHopfieldPooling(_Fixed):
         projection: Tensor | None = None,
         *,
         key_padding_mask: Tensor | None = None,
-        need_weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Pools; with ``need_weights`` the association (B, H, Q, S) comes too.
+        need_weights: bool | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
+        """Pools; with ``need_weights=True`` the association (B, H, Q, S) comes too.
 
-        Masks and errors are those of :meth:`QuantumHopfield.forward`.
+        ``need_weights``, masks and errors are those of :meth:`QuantumHopfield.forward`.
         """
         state = self._expand(self.state_patterns, self._batch(stored))
         found = self.hopfield(
@@ -113,9 +114,9 @@ class QuantumHopfieldPooling(_Fixed):
             key_padding_mask=key_padding_mask,
             need_weights=need_weights,
         )
-        mixed: Tensor = found[0] if need_weights else found
+        mixed: Tensor = found if need_weights is None else found[0]
         pooled = (mixed if self.hopfield.batch_first else mixed.transpose(0, 1)).flatten(1)
-        return (pooled, found[1]) if need_weights else pooled
+        return pooled if need_weights is None else (pooled, found[1])
 
     def associate(
         self, stored: Tensor, projection: Tensor | None = None, **masks: Any
@@ -213,24 +214,28 @@ class QuantumHopfieldLayer(_Fixed):
         return self.hopfield.output_size
 
     def reset_parameters(self) -> None:
-        """Draws projections, stored patterns and targets anew (normal, standard deviation 1)."""
+        """Draws projections, stored patterns and targets anew (normal, standard deviation 1).
+
+        Patterns that were given are not drawn.
+        """
         self.hopfield.reset_parameters()
         for each in (self.stored_patterns, self.target_patterns):
             if isinstance(each, nn.Parameter):
                 nn.init.normal_(each)
+        self._put_back()
 
     def extra_repr(self) -> str:
         """How many patterns are stored."""
         return f"quantity={self.quantity}"
 
     def forward(
-        self, state: Tensor, *, attn_mask: Tensor | None = None, need_weights: bool = False
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Looks up; with ``need_weights`` the association (B, H, L, M) comes too.
+        self, state: Tensor, *, attn_mask: Tensor | None = None, need_weights: bool | None = None
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
+        """Looks up; with ``need_weights=True`` the association (B, H, L, M) comes too.
 
-        Masks and errors are those of :meth:`QuantumHopfield.forward`.
+        ``need_weights``, masks and errors are those of :meth:`QuantumHopfield.forward`.
         """
-        found: Tensor | tuple[Tensor, Tensor] = self.hopfield(
+        found: Tensor | tuple[Tensor, Tensor | None] = self.hopfield(
             state, *self._memory(state), attn_mask=attn_mask, need_weights=need_weights
         )
         return found

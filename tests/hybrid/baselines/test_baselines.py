@@ -187,7 +187,11 @@ def test_pooling_passes_over_padding(draw):
         (lambda: ClassicalHopfield(5, num_heads=2), ValueError, "must divide input_size=5"),
         (lambda: ClassicalHopfield(4, num_heads=1.5), TypeError, "num_heads must be an integer"),
         (lambda: ClassicalHopfield(4, scaling=0.0), ValueError, "scaling must be a finite number"),
-        (lambda: ClassicalHopfield(4, scaling=-torch.ones(1)), ValueError, "scaling must be > 0"),
+        (
+            lambda: ClassicalHopfield(4, scaling=-torch.ones(1)),
+            ValueError,
+            "scaling must be finite and > 0",
+        ),
         (lambda: ClassicalHopfield(4, keys="product"), ValueError, "keys must be one of 'real'"),
         (lambda: ClassicalHopfield(4, dropout=2.0), ValueError, "dropout must be a finite number"),
         (lambda: ClassicalHopfield(4, update_steps_max=-1), ValueError, "update_steps_max must"),

@@ -355,7 +355,7 @@ def test_dropout_in_training_only(keys, chance):
     plain = QuantumHopfield(4, num_heads=2, keys=keys)
     plain.load_state_dict(layer.state_dict())
     layer.eval()
-    for need_weights in (False, True):  # by the fused operators, and by the association
+    for need_weights in (None, True):  # by the fused operators, and by the association
         found = layer(x, need_weights=need_weights)
         torch.testing.assert_close(found, plain(x, need_weights=need_weights))
     layer.train()
