@@ -208,7 +208,7 @@ class _Once(torch.autograd.Function):
         """The gradient, marked where somebody may want to differentiate it."""
         if torch.is_grad_enabled():
             grad = grad if grad.requires_grad else grad.detach().requires_grad_()
-            grad = _Refused.apply(grad, ctx.reason)
+            grad = _Refused.apply(grad, ctx.reason)  # type: ignore[no-untyped-call]
         return grad, None
 
 
