@@ -63,9 +63,10 @@ class RecallResult(HasLateFields):
         weights: P arrays (K_p,) in the same order: counts, or probabilities given acceptance.
         accepted: accepted shots, (P,); the probability of acceptance where it is exact.
         effective: (P,) where the weights are no plain counts (submodules recombined, errors
-            mitigated): the accepted shots that a plain sample would need for the same error of the
-            most probable state, which intervals are made from; None elsewhere. With submodules it
-            may be more than the accepted ones, since each of them gets all the shots.
+            mitigated) or the shots not independent (mean spins fed back): the accepted shots that
+            a plain sample would need for the same error of the most probable state, which
+            intervals are made from; None elsewhere. With submodules it may be more than the
+            accepted ones, since each of them gets all the shots.
         parts: what each submodule answered, or None where there is one circuit.
         attempts: mean level-1 blocks an update, (P,); NaN where there are none.
         folded: share of updates whose field was beyond the gain's range, (P,); NaN where unseen.

@@ -15,6 +15,7 @@ from ..blocks.loaders import Loader
 from ..common.checks import check_choice, check_count, check_flag, settle, shown
 from ..models import Model, ModernHopfield
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, Trace
+from .feedback import Feedback
 from .minimum import SEARCHES, LeastDistances, least_distances
 from .probes import expectations_of, one_row
 from .superposition import (
@@ -43,7 +44,9 @@ class FilteredMemory(Method):
         filter: ``ExpFilter``, ``KernelFilter`` or ``TrugenbergerFilter``; None takes the one that
             realises the model's own separation function (:func:`filter_for`).
         iterations: how often the mean spins are fed back as the next probe, >= 1.  More than one
-            is the modern Hopfield iteration and needs an :class:`ExpFilter`.
+            is the modern Hopfield iteration and needs an :class:`ExpFilter`.  Shots of a later
+            iteration share the error of the means that they start from, so that intervals are made
+            from fewer, effective ones.
         fresh: whether each question has an ancilla of its own, measured last (more qubits; one
             statevector serves all shots), instead of one that is measured and used again.
         least: how a :class:`KernelFilter` learns the least distance that it subtracts: ``"given"``
@@ -244,6 +247,9 @@ class FilteredMemory(Method):
         refuse_empty(self.acceptances(chosen, patterns, rows))
         template, _ = self._admitted(patterns, chosen, runner)
         recorder = _Recorder(model, chosen) if self.iterations > 1 else None
+        feedback: Feedback | None = None
+        if self.iterations > 1 and isinstance(chosen, ExpFilter):  # resolved() takes no other
+            feedback = Feedback(chosen.beta, rows.shape)
         samples: Samples | None = None
         least: LeastDistances | None = None
         for iteration in range(self.iterations):
@@ -252,13 +258,8 @@ class FilteredMemory(Method):
             if self.least != "given":
                 least = least_distances(patterns, rows, runner, rng, search=self.least)
             samples = self.answers(template, patterns, chosen, rows, least, shots, runner, rng)
-            means = [
-                weights @ states / weights.sum() if len(weights) else row
-                for states, weights, row in zip(
-                    samples.outcomes, samples.weights, rows, strict=True
-                )
-            ]
-            rows = np.clip(np.stack(means), -1.0, 1.0)
+            if feedback is not None:
+                rows, samples = feedback.follow(rows, samples)
             if progress is not None:
                 progress(iteration + 1, self.iterations)
         assert samples is not None  # iterations >= 1

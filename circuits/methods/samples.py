@@ -171,8 +171,9 @@ class Samples:
         trace: means sweep by sweep, where the method sees the states between sweeps.
         log_scale: (P,) logarithm of the kernel's value that was divided out before the run
             (max-subtraction), where runs with different ones are to be compared.
-        effective: (P,) where the weights are no plain counts: the accepted shots that a plain
-            sample would need for the same error of the most probable state.
+        effective: (P,) where the weights are no plain counts, or the shots not independent: the
+            accepted shots that a plain sample would need for the same error of the most probable
+            state.
         parts: what each submodule answered, where there are several.
         ran_on: the name of what ran it, where the caller cannot know.
     """

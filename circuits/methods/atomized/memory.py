@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
+from ...blocks.filters import ExpFilter
 from ...common.checks import check_count, check_real, settle, shown
 from ...models import Model
 from ..base import Bill, Law, Method, Parts, Pieces, Probes, Progress, Runner, Samples
+from ..feedback import Feedback
 from ..filtered import FilteredMemory
 from ..partition import frozen_parts, index_parts
 from ..pieces import PROBES_A_PIECE, Piece, draw_seeds, finish
@@ -432,6 +434,10 @@ class AtomizedMemory(Method):
         places = self.places(grid)
         fates = self._fates(places)
         samples: Samples | None = None
+        feedback: Feedback | None = None
+        whole = next(iter(grid.submodules.values())).filter
+        if grid.iterations > 1 and isinstance(whole, ExpFilter):  # iterations take no other
+            feedback = Feedback(whole.beta, rows.shape)
         for _ in range(grid.iterations):
             chosen = np.ones((len(rows), len(grid.shards)), dtype=bool)
             if grid.coarse:
@@ -456,14 +462,8 @@ class AtomizedMemory(Method):
                     where.append((number, chunk))
             answers = yield todo
             samples = self._joined(grid, places, rows, status, where, answers, shots)
-            rows = np.stack(
-                [
-                    np.clip(weights @ states / weights.sum(), -1.0, 1.0) if len(weights) else row
-                    for states, weights, row in zip(
-                        samples.outcomes, samples.weights, rows, strict=True
-                    )
-                ]
-            )
+            if feedback is not None:
+                rows, samples = feedback.follow(rows, samples)
         assert samples is not None  # iterations >= 1
         return samples
 
