@@ -94,7 +94,8 @@ def weighed(samples: Samples, runner: Runner) -> Samples:
     effective = samples.effective
     if effective is None:
         effective = samples.acceptance * samples.shots
-    return replace(samples, effective=effective / overhead)
+    trials = None if samples.trials is None else samples.trials / overhead
+    return replace(samples, effective=effective / overhead, trials=trials)
 
 
 def run_pieces(
@@ -250,4 +251,4 @@ def decode_samples(content: dict[str, Any]) -> Samples:
 
 
 _SPINS = {"+": 1, "-": -1}
-_COLUMNS = ("acceptance", "attempts", "folded", "log_scale", "effective")
+_COLUMNS = ("acceptance", "attempts", "folded", "log_scale", "effective", "trials")

@@ -67,6 +67,9 @@ class RecallResult(HasLateFields):
             a plain sample would need for the same error of the most probable state, which
             intervals are made from; None elsewhere. With submodules it may be more than the
             accepted ones, since each of them gets all the shots.
+        trials: (P,) where the acceptance is no plain share of the shots (submodules recombined,
+            mean spins fed back): the shots of which it would be one with the same error, which
+            its intervals are made from; None elsewhere.
         parts: what each submodule answered, or None where there is one circuit.
         attempts: mean level-1 blocks an update, (P,); NaN where there are none.
         folded: share of updates whose field was beyond the gain's range, (P,); NaN where unseen.
@@ -108,6 +111,7 @@ class RecallResult(HasLateFields):
     trace: Trace | None = None
     resources: Resources | None = field(default=None)
     effective: NDArray[np.float64] | None = None
+    trials: NDArray[np.float64] | None = None
     parts: Parts | None = None
     targets: NDArray[np.int8] | None = None
     chance: float | None = None
@@ -137,7 +141,15 @@ class RecallResult(HasLateFields):
             "outcomes": tuple(states for states, _ in pairs),
             "weights": tuple(masses for _, masses in pairs),
         }
-        columns = ("accepted", "attempts", "folded", "energies", "classical_energies", "effective")
+        columns = (
+            "accepted",
+            "attempts",
+            "folded",
+            "energies",
+            "classical_energies",
+            "effective",
+            "trials",
+        )
         for name in columns:
             arrays[name] = self._column(name, np.float64, (total,))
         arrays["converged"] = self._column("converged", np.bool_, (total,))
@@ -208,6 +220,7 @@ class RecallResult(HasLateFields):
             "attempts": samples.attempts,
             "folded": samples.folded,
             "effective": samples.effective,
+            "trials": samples.trials,
         }
         kept = snapshot(model)
         late = _Late(model if kept is None else kept, pairs, resources, classical)
@@ -324,11 +337,14 @@ class RecallResult(HasLateFields):
         if self.exact:
             return np.stack([self.accepted, self.accepted], axis=1)
         trials = np.full(self.num_probes, float(self.shots))
-        if self.effective is None:
-            return wilson_interval(self.accepted, trials)
-        # The acceptance is known as well as the shots that the effective ones would come from.
-        trials *= np.divide(self.effective, self.accepted, out=trials / trials, where=self.recalled)
-        return wilson_interval(self.acceptance * trials, trials)
+        if self.trials is not None:
+            trials = self.trials
+        elif self.effective is not None:
+            # It is known as well as the shots that the effective ones would come from.
+            ratio = np.ones(self.num_probes)
+            trials *= np.divide(self.effective, self.accepted, out=ratio, where=self.recalled)
+        # What blocks of neurons let through is multiplied, and may come out above 1.
+        return wilson_interval(np.minimum(self.acceptance, 1.0) * trials, trials)
 
     @property
     def effective_shots(self) -> NDArray[np.float64]:

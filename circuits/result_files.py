@@ -21,7 +21,7 @@ FILE_VERSION = 1
 
 # Arrays that a saved result always has, those it may have, and those that JSON gets.
 _SAVED = ("probes", "patterns", "accepted", "attempts", "folded", "energies", "converged")
-_OPTIONAL = ("classical_states", "classical_energies", "effective", "targets")
+_OPTIONAL = ("classical_states", "classical_energies", "effective", "trials", "targets")
 _WRITTEN = (
     *_SAVED,
     "states",

@@ -39,10 +39,10 @@ class Feedback:
 
         Returns:
             Mean spins (P, N), those of a probe without accepted shots unchanged; and the samples
-            with their effective shots: the fewer of those that the most probable share and that
-            the acceptance are known as well as.
+            with what they are worth for the most probable share and for the acceptance.
         """
-        means, effective = rows.copy(), np.zeros(len(rows))
+        means = rows.copy()
+        effective, trials = np.zeros(len(rows)), np.zeros(len(rows))
         for number, (states, weights) in enumerate(
             zip(samples.outcomes, samples.weights, strict=True)
         ):
@@ -57,15 +57,20 @@ class Feedback:
             best = int(share.argmax())
             turn = self._beta * (states[best] - mean)
             own = (1.0 - share[best]) / (share[best] * accepted)
-            worth = [own, own + turn @ before @ turn]
+            effective[number] = accepted * _kept(own, turn @ before @ turn)
             # The acceptance mean_mu exp(beta (xi . x - |x|_1)) moves with x, too.
             slope = self._beta * (mean - np.sign(rows[number]))
+            tried = samples.shots if samples.trials is None else float(samples.trials[number])
             chance = min(1.0, float(samples.acceptance[number]))
-            alone = (1.0 - chance) / accepted
-            moved = [alone, alone + slope @ before @ slope]
-            kept = [a / b if b > 0.0 else 1.0 for a, b in (worth, moved)]
-            effective[number] = accepted * min(kept)
+            trials[number] = tried * _kept(
+                (1.0 - chance) / (chance * tried), slope @ before @ slope
+            )
             turned = self._beta * spread
             self._covariance[number] = spread / accepted + turned @ before @ turned
             means[number] = np.clip(mean, -1.0, 1.0)
-        return means, replace(samples, effective=effective)
+        return means, replace(samples, effective=effective, trials=trials)
+
+
+def _kept(own: float, carried: float) -> float:
+    """The part of relative variance that is an estimate's own; all of it where there is none."""
+    return own / (own + carried) if own > 0.0 else 1.0

@@ -174,6 +174,8 @@ class Samples:
         effective: (P,) where the weights are no plain counts, or the shots not independent: the
             accepted shots that a plain sample would need for the same error of the most probable
             state.
+        trials: (P,) where the acceptance is no plain share of the shots: the shots of which it
+            would be one with the same error.
         parts: what each submodule answered, where there are several.
         ran_on: the name of what ran it, where the caller cannot know.
     """
@@ -187,6 +189,7 @@ class Samples:
     trace: Trace | None = field(default=None)
     log_scale: NDArray[np.float64] | None = field(default=None)
     effective: NDArray[np.float64] | None = field(default=None)
+    trials: NDArray[np.float64] | None = field(default=None)
     parts: Parts | None = field(default=None)
     ran_on: str | None = field(default=None)
 
@@ -225,6 +228,7 @@ def joined(parts: Sequence[Samples]) -> Samples:
         trace=trace,
         log_scale=_concatenated([part.log_scale for part in parts]),
         effective=_concatenated([part.effective for part in parts]),
+        trials=_concatenated([part.trials for part in parts]),
         parts=joined_parts([part.parts for part in parts]),
     )
 

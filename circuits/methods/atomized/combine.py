@@ -13,6 +13,9 @@ from ...patterns import to_index
 from ..base import Parts, Samples
 from .submodule import Submodule
 
+# Of a variance that cancels, what is left below this share is rounding.
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Place:
@@ -58,11 +61,13 @@ class Whole:
         states: (K, N) recalled states.
         weights: (K,) estimates of ``K(mu) / M``, which sum to the acceptance.
         effective: accepted shots of a plain sample with the same error of the greatest share.
+        trials: shots of a plain sample with the same error of the acceptance.
     """
 
     states: NDArray[np.int8]
     weights: NDArray[np.float64]
     effective: float
+    trials: float
 
 
 def combine(
@@ -103,11 +108,19 @@ def combine(
     states: list[NDArray[np.int8]] = []
     weights: list[float] = []
     relative: list[float] = []
+    origin: list[int] = []
+    fewest: dict[int, float] = {}
     for shard in complete:
         estimates = [
             _estimate(grouped[shard, block], len(shards[shard]), scales[shard, block])
             for block in range(num_blocks)
         ]
+        # Counts of one submodule share its shots: one over them, block by block.
+        fewest[shard] = sum(
+            max(each.inflation for each in grouped[shard, block])
+            / sum(each.shots for each in grouped[shard, block])
+            for block in range(num_blocks)
+        )
         factor = math.exp(totals[shard] - top)
         for answer in estimates[0].values:
             values = [each.values.get(answer, 0.0) for each in estimates]
@@ -118,6 +131,7 @@ def combine(
             if state is None:
                 continue
             states.append(state)
+            origin.append(shard)
             weights.append(value)
             relative.append(
                 sum(
@@ -125,7 +139,11 @@ def combine(
                     for each, one in zip(estimates, values, strict=True)
                 )
             )
-    return _merged(states, weights, relative, patterns.shape[1])
+    if not states:
+        tried = max((reading.shots for _, reading in readings), default=0)
+        return Whole(np.zeros((0, patterns.shape[1]), dtype=np.int8), np.zeros(0), 0.0, tried)
+    shared = np.array([fewest.get(shard, 0.0) for shard in range(len(shards))])
+    return _merged(states, np.array(weights), np.array(relative), np.array(origin), shared)
 
 
 def _estimate(found: Sequence[Reading], size: int, scale: float) -> _Estimate:
@@ -158,26 +176,48 @@ def _state(
 
 def _merged(
     states: list[NDArray[np.int8]],
-    weights: list[float],
-    relative: list[float],
-    num_neurons: int,
+    weights: NDArray[np.float64],
+    relative: NDArray[np.float64],
+    origin: NDArray[np.intp],
+    shared: NDArray[np.float64],
 ) -> Whole:
-    """Equal states together, and what their shares are worth."""
-    if not states:
-        return Whole(np.zeros((0, num_neurons), dtype=np.int8), np.zeros(0), 0.0)
+    """Equal states together, and what their shares and their sum are worth.
+
+    By the delta method: independent Poisson counts would give an estimate f the variance
+    ``sum_i (df/dln c_i)^2 v_i``, v_i their relative variances; that the counts of one submodule
+    and its rejections sum to its shots S takes ``(sum_i df/dln c_i)^2 / S`` from it.
+
+    Args:
+        states: K answers, some of them equal.
+        weights: their estimates, (K,).
+        relative: their relative variances as independent counts, all blocks together, (K,).
+        origin: the shards that they come from, (K,).
+        shared: the sum of 1 / S over a shard's blocks, (shards,).
+    """
     rows, place = np.unique(np.stack(states), axis=0, return_inverse=True)
     place = place.reshape(-1)
     mass = np.bincount(place, weights=weights).astype(np.float64)
-    variance = np.bincount(place, weights=np.square(weights) * relative)
-    share = mass / mass.sum()
-    best = int(share.argmax())
-    # The delta method: var p = p^2 ((1 - p)^2 v_p + sum_others p_o^2 v_o), v the relative variance.
-    spread = variance / mass**2
-    others = float(np.sum(np.delete(share**2 * spread, best)))
-    p = float(share[best])
-    error = p**2 * ((1.0 - p) ** 2 * float(spread[best]) + others)
-    effective = p * (1.0 - p) / error if error > 1e-300 else 1.0 / max(float(spread[best]), 1e-300)
-    return Whole(rows, mass, effective)
+    total = float(mass.sum())
+    best = int(mass.argmax())
+    p = float(mass[best]) / total
+
+    def variance(slopes: NDArray[np.float64]) -> float:
+        sums = np.bincount(origin, weights=slopes, minlength=len(shared))
+        found = float(np.sum(slopes**2 * relative) - np.sum(sums**2 * shared))
+        return found if found > _ROUNDING * float(np.sum(slopes**2 * relative)) else 0.0
+
+    error = variance((weights / total) * ((place == best) - p))
+    own = relative[place == best].max()
+    effective = p * (1.0 - p) / error if error > 0.0 else 1.0 / float(own)
+    error, chance = variance(weights), min(total, 1.0)
+    tried = 1.0 / float(shared[np.unique(origin)].max())
+    if not error > 0.0:  # everything was accepted
+        trials = tried
+    elif chance < 1.0:
+        trials = chance * (1.0 - chance) / error
+    else:  # so many that the interval at 1 is as wide as the error
+        trials = 2.0 / math.sqrt(error)
+    return Whole(rows, mass, effective, trials)
 
 
 def samples_of(wholes: Sequence[Whole], shots: int, parts: Parts) -> Samples:
@@ -192,5 +232,6 @@ def samples_of(wholes: Sequence[Whole], shots: int, parts: Parts) -> Samples:
         attempts=unknown,
         folded=unknown,
         effective=np.array([whole.effective for whole in wholes]),
+        trials=np.array([whole.trials for whole in wholes]),
         parts=parts,
     )
