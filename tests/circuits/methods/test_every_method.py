@@ -567,9 +567,7 @@ def test_traces_begin_at_the_probe_and_end_at_the_answer(name):
     steps = getattr(case.method, "iterations", None) or case.method.sweeps
     assert trace.overlaps.shape == (steps + 1, 2, len(patterns))
     assert trace.energies.shape == (steps + 1, 2)
-    np.testing.assert_allclose(
-        trace.overlaps[0], probes @ patterns.T / NUM_NEURONS, atol=1e-12
-    )
+    np.testing.assert_allclose(trace.overlaps[0], probes @ patterns.T / NUM_NEURONS, atol=1e-12)
     np.testing.assert_allclose(
         trace.overlaps[-1], result.expectations @ patterns.T / NUM_NEURONS, atol=1e-12
     )
