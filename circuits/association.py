@@ -19,9 +19,9 @@ from .blocks.filters import MemoryFilter
 from .common.checks import as_array, check_count, check_flag, check_kind
 from .common.later import HasLateFields, Late, snapshot, with_late_fields
 from .common.randomness import Seed, as_generator
-from .execution import make_runner
+from .execution import make_runner, settle_seed
 from .methods.base import Counts, unpack_counts
-from .methods.superposition import filtered_template, refuse_empty
+from .methods.superposition import ONCE, filtered_template, refuse_empty
 from .methods.template import Template
 from .patterns import check_probes
 from .patterns.checks import as_rows
@@ -332,15 +332,16 @@ class _Asked:
     ) -> tuple[list[Counts], str]:
         """Readings of every probe, and what ran."""
         shots = check_count(shots, "shots", minimum=1)
-        rng = as_generator(seed)
         runner = make_runner(
             backend=backend, sampler=sampler, noise_model=noise_model, pass_manager=pass_manager
         )
+        rng = as_generator(settle_seed(seed, backend=backend, sampler=sampler)[0])
         template, _ = self._template()
         runner.admit(
             template.circuit.num_qubits,
             "Use exact=True (the law costs O(M N)), or fewer neurons.",
             rank=len(self.keys),
+            simpler=None if self._fresh else "fresh=True " + ONCE,
         )
         readings = runner.run(
             template.circuit,
@@ -349,6 +350,7 @@ class _Asked:
             np.full(len(self.rows), shots),
             rng,
         )
+        runner.close()
         return readings, runner.name
 
     def values_of(self, counts: Counts) -> tuple[NDArray[np.int8], NDArray[np.float64]]:

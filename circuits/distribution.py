@@ -82,6 +82,7 @@ def run_piece(recipe: RunnerRecipe, piece: Piece) -> Samples:
     """Runs one piece on this thread's runner."""
     runner = recipe.kept()
     samples = weighed(piece.run(runner), runner)
+    runner.close()
     return replace(samples, ran_on=runner.name)
 
 

@@ -19,7 +19,7 @@ from .common.later import snapshot
 from .common.progress import progress_bar
 from .common.randomness import Seed, as_generator, seed_number
 from .distribution import RunnerRecipe, recall_journal, run_pieces, weighed
-from .execution import Mitigation
+from .execution import Mitigation, settle_seed
 from .methods import AtomizedMemory, FilteredMemory, Method, NeuronDynamics, Samples
 from .methods.base import Probes
 from .methods.mitigated import keep_codewords, refuse_mitigation
@@ -71,7 +71,11 @@ def recall(
         pass_manager: transpiles each circuit once before it is bound.
         mitigation: which errors of the device are mitigated, and how.
         seed: of everything random; the same seed gives the same answer. The result keeps it where
-            it is a number; of a generator, or of None, it keeps None.
+            it is a number; of a generator, or of None, it keeps None. None takes the seed that the
+            backend or sampler carries, if it does (``AerSimulator(seed_simulator=5)``,
+            ``SamplerV2(seed=5)``); a seed that is given here replaces it. A device, and a sampler
+            that takes no seed, draw their shots as they please: a warning says so, and the result
+            names no seed.
         exact: runs no circuit and takes the method's law: the exact distribution where it is
             small enough to write down, else ``shots`` samples of it.
         workers: processes, one thread each, among which submodules and probes are dealt out, in
@@ -118,6 +122,9 @@ def recall(
     shots = check_count(shots, "shots", minimum=1)
     workers = None if workers is None else check_count(workers, "workers", minimum=1)
     exact, progress = check_flag(exact, "exact"), check_flag(progress, "progress")
+    seeded = True
+    if not exact and not method.classical:
+        seed, seeded = settle_seed(seed, backend=backend, sampler=sampler)
     number = seed_number(seed)
     expectations = expectations_of(probes, model.num_neurons)
     if targets is not None:
@@ -188,6 +195,7 @@ def recall(
                         model, probes, shots, runner, as_generator(seed), advance
                     )
                     samples = weighed(given_samples, runner)
+                    runner.close()
                     ran_on = runner.name
                 ran_on = "classical" if method.classical else ran_on
                 if mitigation is not None and mitigation.codewords:
@@ -200,7 +208,8 @@ def recall(
         method=repr(method),
         probes=expectations,
         run_on=ran_on,
-        seed=number,
+        # A seed that the shots do not follow would promise that they can be had again.
+        seed=number if seeded else None,
         resources=partial(resources, method=kept) if kept is not None else resources(model, method),
         classical=partial(_classical, probes=expectations, seed=number),
         targets=targets,

@@ -7,6 +7,7 @@ from .aer import AerRunner, statevector_bytes
 from .mitigation import MitigatedRunner, Mitigation
 from .noise import make_noise
 from .primitives import SamplerRunner
+from .seeds import settle_seed
 from .select import make_runner
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "identity",
     "make_noise",
     "make_runner",
+    "settle_seed",
     "statevector_bytes",
 ]

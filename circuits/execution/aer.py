@@ -10,8 +10,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
-from qiskit.transpiler import Target, generate_preset_pass_manager
+from qiskit.circuit import Parameter, Qubit
+from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.backends.aer_compiler import AerCompiler
 from qiskit_aer.noise import NoiseModel
@@ -19,7 +19,10 @@ from qiskit_aer.noise import NoiseModel
 from ..common.checks import check_count, shown
 from ..common.randomness import draw_seed
 from .kept import Kept
-from .operations import made_ready, measures_on_the_way, operations, refuse_missing, refuse_parts
+from .operations import Advice, measures_on_the_way, operations
+from .simulation import COMPRESSING, Simulation
+from .unfolding import unfolded
+from .ways import cheapest
 
 # The share of the machine's memory that one statevector may take.
 MEMORY_SHARE = 0.5
@@ -34,9 +37,15 @@ _FEW = 4
 class AerRunner:
     """Runs circuits on Aer.
 
+    How a circuit is simulated is chosen when it runs, from its gates, its width, the rank that its
+    states are known to have, and its shots.  Where a method of Aer's lacks a gate, the gate is
+    translated.  A circuit without noise that measures on the way may run with its measurements put
+    off to the end (:mod:`.unfolding`): another circuit of the same law.
+
     Args:
         backend: a configured simulator; None makes one and chooses its method from the cost.
         noise_model: noise of gates, resets and read-out; the circuits are translated to its gates.
+            The same as ``backend=AerSimulator(noise_model=...)``.
         pass_manager: transpiles each circuit once before it is bound; None leaves circuits as they
             are where Aer runs them as they are.
 
@@ -46,7 +55,7 @@ class AerRunner:
 
     Raises:
         TypeError: ``backend`` is no AerSimulator or ``noise_model`` no Aer noise model.
-        ValueError: both are given.
+        ValueError: both are given, or the simulator's method gives no shots.
     """
 
     overhead = 1.0
@@ -69,7 +78,6 @@ class AerRunner:
                 f"{shown(noise_model)}."
             )
         self._own = backend is None
-        self._noisy = noise_model is not None
         if backend is not None and noise_model is not None:
             raise ValueError(
                 "Give either backend= or noise_model=: an AerSimulator carries its own noise, "
@@ -83,23 +91,30 @@ class AerRunner:
         self.backend = (
             backend if backend is not None else AerSimulator(method="statevector", **options)
         )
-        self.name = f"aer {self.backend.options.method}"
-        if noise_model is not None:
-            self.name += " with noise"
-        if pass_manager is None and (noise_model is not None or not self._own):
-            # Level 0 keeps every gate, so that each gets its noise.
-            pass_manager = generate_preset_pass_manager(
-                optimization_level=0 if noise_model is not None else 1,
-                backend=self.backend,
-                seed_transpiler=0,
-            )
+        self._simulation = Simulation(self.backend)
+        self._noisy = self._simulation.noise is not None
         self._pass_manager = pass_manager
-        self._method: str | None = None
+        self._rank: int | None = None
+        self._advice = Advice()
         self._ready: Kept[QuantumCircuit] = Kept()
         self._flat: Kept[QuantumCircuit] = Kept()
+        self._unfolded: Kept[QuantumCircuit | None] = Kept()
+        self._call(self.backend.options.method)
 
-    def admit(self, num_qubits: int, alternative: str, *, rank: int | None = None) -> None:
-        """Refuses a circuit that would not fit, before it is built, and chooses how to simulate.
+    def _call(self, method: str) -> None:
+        self.name = f"aer {method}"
+        if self._noisy:
+            self.name += " with noise"
+
+    def admit(
+        self,
+        num_qubits: int,
+        alternative: str,
+        *,
+        rank: int | None = None,
+        simpler: str | None = None,
+    ) -> None:
+        """Refuses a circuit that would not fit, before it is built; see ``methods.base.Runner``.
 
         A wide circuit whose states have a known Schmidt rank is run as a matrix product state,
         which is exact for it, at a cost that grows with the rank and not with 2^n.
@@ -108,52 +123,75 @@ class AerRunner:
             num_qubits: its width.
             alternative: what to use instead, for the error.
             rank: a bound on the Schmidt rank of its states, where one is known.
+            simpler: what to use where loops, resets or measurements on the way are missing.
 
         Raises:
             ValueError: a state of that width does not fit in memory, or the device that the
                 simulator imitates has fewer qubits.
         """
-        # Only a simulator made from a device has a coupling map, and that device's width.
-        device = self.backend.num_qubits if self.backend.coupling_map is not None else None
+        self._advice = Advice(alternative, simpler)
+        self._rank = rank
+        device = self._simulation.width
         if device is not None and num_qubits > device:
             raise ValueError(
                 f"The circuit needs {num_qubits} qubits and {self.backend.name} has {device}. "
                 f"{alternative}"
             )
-        narrow = num_qubits <= max(STATEVECTOR_QUBITS, 2 * math.log2(max(rank or 1, 1)))
-        if self._own and rank is not None:
-            method = "statevector" if narrow else "matrix_product_state"
-            self.backend.set_options(method=method)
-            self.name = f"aer {method}{' with noise' if self._noisy else ''}"
-        # Aer's own choice knows no rank; a user's simulator is left as it is and told run by run.
-        choose = not self._own and self.backend.options.method == "automatic"
-        known = choose and rank is not None and self.backend.options.noise_model is None
-        self._method = "matrix_product_state" if known and not narrow else None
-        refuse_memory(num_qubits, self._method or self.backend.options.method, alternative)
+        method = self._first_choice(num_qubits, rank)
+        if self._own:
+            self._call(method)
+        refuse_memory(num_qubits, method, alternative)
+
+    def fits(self, num_qubits: int, *, rank: int | None = None) -> bool:
+        """Whether :meth:`admit` would let a circuit through."""
+        device = self._simulation.width
+        if device is not None:
+            return num_qubits <= device
+        need = state_bytes(num_qubits, self._first_choice(num_qubits, rank))
+        return need <= MEMORY_SHARE * psutil.virtual_memory().total
+
+    def _first_choice(self, num_qubits: int, rank: int | None) -> str:
+        """Aer's method for a circuit of which only the width and the rank are known."""
+        method = str(self.backend.options.method)
+        # Aer's own choice knows no rank; a simulator with a method of its own keeps it.
+        free = self._own or (method == "automatic" and not self._noisy)
+        wide = num_qubits > max(STATEVECTOR_QUBITS, 2 * math.log2(max(rank or 1, 1)))
+        return "matrix_product_state" if free and rank is not None and wide else method
 
     @property
     def target(self) -> Target | None:
         """The gates and durations of the device that the simulator imitates, if it does."""
-        return self.backend.target if self.backend.coupling_map is not None else None
+        return self.backend.target if self._simulation.device else None
 
     def transpiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
         """The circuit as it runs; those seen last are kept, so that a sweep transpiles once.
 
+        Warns:
+            UserWarning: the circuit has gates like those of the noise model, and none of its noise.
+
         Raises:
             ValueError: the device that the simulator imitates lacks an operation, or enough qubits
-                that are connected.
+                that are connected; or the simulator's method lacks the gates.
         """
-        return circuit if self._pass_manager is None else self._ready.get(circuit, self._transpile)
+        return self._ready.get(circuit, self._transpile)
 
     def _transpile(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        if not self._own:
-            refuse_missing(circuit, self.backend.operation_names, self.backend.name)
-            refuse_parts(circuit, self.target, self.backend.name)
-        return made_ready(self._pass_manager, circuit, self.name)
+        plain = self._own and not self._noisy
+        ready = circuit
+        if self._pass_manager is not None or not plain:
+            ready = self._simulation.compiled(circuit, self._pass_manager, self._advice)
+        if self._simulation.effect is not None:
+            self._simulation.effect.look(ready)
+        return ready
 
     def placed(self, circuits: Sequence[QuantumCircuit]) -> list[QuantumCircuit]:
         """Circuits whose qubits are the device's own; Aer takes their gates as they are."""
         return list(circuits)
+
+    def close(self) -> None:
+        """Warns if the noise model has had no effect on anything that ran."""
+        if self._simulation.effect is not None:
+            self._simulation.effect.close()
 
     def run(
         self,
@@ -187,49 +225,51 @@ class AerRunner:
             RuntimeError: Aer failed; its message is passed on.
             ValueError: noise in a loop needs a density matrix that does not fit in memory.
         """
-        ready, *others = circuits
+        batches = list(portions(shots))
         # On control flow two options abort the process (Aer 0.18): runtime binding, else fast, and
         # gate fusion, which acts from 15 qubits on and loses the bits that a loop stores.  Runtime
         # binding loses its place, too, among the errors that a noise model puts between the gates.
-        dynamic = ready.has_control_flow_op()
-        noisy = self.backend.options.noise_model is not None
+        dynamic = circuits[0].has_control_flow_op()
+        noisy = self._noisy
+        run, method = self._simulated(circuits, batches)
         options: dict[str, Any] = {"fusion_enable": False} if dynamic else {}
-        if self._method is not None:
-            options["method"] = self._method
-        if noisy and "while_loop" in operations(ready):
+        if noisy and "while_loop" in operations(circuits[0]):
             # A state vector's noise is drawn once a shot, before it runs: an error in the body of
             # a while loop comes back every time round, and the loop may never end (Aer 0.18).
             # Bounded loops are unrolled, and a density matrix draws nothing.
-            options["method"] = "density_matrix"
-            used = {qubit for instruction in ready.data for qubit in instruction.qubits}
+            method = "density_matrix"
             refuse_memory(
-                len(used),
-                "density_matrix",
+                len(_used(circuits[0])),
+                method,
                 "Noise in a loop that repeats until success needs one: use RUSNeuron(attempts=...) "
                 "or register='feedforward'.",
             )
+            run = [self._simulation.fitted(each, method) for each in run]
         elif dynamic and not noisy:
             # Aer's jumps in place of loops; Aer itself would put them in for every run.
-            ready = self._flat.get(ready, lambda each: AerCompiler().compile(each)[0])
-        run = [ready, *others]
+            run = [self._flat.get(each, lambda one: AerCompiler().compile(one)[0]) for each in run]
         counted: list[list[dict[int, int]]] = [[{} for _ in shots] for _ in run]
-        for rows, portion in portions(shots):
+        for rows, portion in batches:
             binds = None
             if parameters:
                 bind = {p: values[rows, j].tolist() for j, p in enumerate(parameters)}
                 binds = [bind] * len(run)
-            dense = {}
-            if noisy and self._own and not dynamic and self._sampled(ready, portion):
-                self.name = "aer density_matrix with noise"
-                dense = {"method": "density_matrix"}
+            now = method
+            if noisy and self._own and not dynamic and self._sampled(run[0], method, portion):
+                now = "density_matrix"
+            if now != self.backend.options.method:
+                options["method"] = now
+            if self._own or now != self.backend.options.method:
+                self._call(now)
             result = self.backend.run(
                 run if parameters else [each for each in run for _ in rows],
                 parameter_binds=binds,
                 shots=portion,
                 seed_simulator=draw_seed(rng),
                 runtime_parameter_bind_enable=bool(parameters) and not dynamic and not noisy,
-                **options | dense,
+                **options,
             ).result()
+            options.pop("method", None)
             if not result.success:
                 raise RuntimeError(f"Aer failed: {result.status}")
             places = [(which, row) for which in range(len(run)) for row in rows.tolist()]
@@ -240,19 +280,64 @@ class AerRunner:
                     total[reading] = total.get(reading, 0) + int(count)
         return counted
 
-    def _sampled(self, ready: QuantumCircuit, shots: int) -> bool:
+    def _simulated(
+        self, circuits: Sequence[QuantumCircuit], batches: Sequence[tuple[NDArray[np.intp], int]]
+    ) -> tuple[list[QuantumCircuit], str]:
+        """The circuits as they are simulated, and Aer's method for them.
+
+        What costs least is taken, of the ways that are open: a state vector or, where the rank is
+        known, a matrix product state; measurements on the way, or all at the end.
+        """
+        ready = circuits[0]
+        method = self._first_choice(ready.num_qubits, self._rank)
+        simulation = self._simulation
+        if self._noisy or simulation.device:
+            if self._own and simulation.lacking(ready, method):
+                method = "statevector"  # a translation would lose the noise of the gate
+            return [simulation.fitted(each, method) for each in circuits], method
+        chosen = list(circuits)
+        if measures_on_the_way(ready):
+            late = [self._unfolded.get(each, unfolded) for each in circuits]
+            laid = [each for each in late if each is not None]
+            if len(laid) == len(late):
+                way = cheapest(
+                    ready,
+                    laid[0],
+                    self._open(method),
+                    rank=self._rank,
+                    rows=sum(len(rows) for rows, _ in batches),
+                    shots=sum(len(rows) * portion for rows, portion in batches),
+                )
+                method, chosen = way.method, laid if way.late else chosen
+        return [simulation.fitted(each, method) for each in chosen], method
+
+    def _open(self, method: str) -> tuple[str, ...]:
+        """Aer's methods that may be taken in place of one, that one first."""
+        given = str(self.backend.options.method)
+        free = self._own or given == "automatic"
+        if not free or self._rank is None:
+            return (method,)
+        return tuple(dict.fromkeys((method, given, "matrix_product_state")))
+
+    def _sampled(self, ready: QuantumCircuit, method: str, shots: int) -> bool:
         """Whether a density matrix that is evolved once beats a state vector for every shot.
 
         It does where nothing is measured before the end and the shots are more than the entries of
         a state (8 qubits, 4000 shots: 0.02 s in place of 0.8 s; 10 qubits: even at 2000 shots).
         """
-        used = {qubit for instruction in ready.data for qubit in instruction.qubits}
+        width = len(_used(ready))
         return (
-            len(used) <= DENSITY_QUBITS
-            and shots >= 1 << len(used)
-            and self.backend.options.method == "statevector"
+            width <= DENSITY_QUBITS
+            and shots >= 1 << width
+            and method == "statevector"
             and not measures_on_the_way(ready)
+            and not self._simulation.lacking(ready, "density_matrix")
         )
+
+
+def _used(circuit: QuantumCircuit) -> set[Qubit]:
+    """The qubits of a circuit that something acts on."""
+    return {qubit for instruction in circuit.data for qubit in instruction.qubits}
 
 
 def portions(shots: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.intp], int]]:
@@ -288,10 +373,7 @@ def refuse_memory(num_qubits: int, method: str, alternative: str) -> None:
     Raises:
         ValueError: the state does not fit.
     """
-    if method not in ("statevector", "automatic", "density_matrix"):
-        return
-    width = 2 * num_qubits if method == "density_matrix" else num_qubits
-    need, have = statevector_bytes(width), psutil.virtual_memory().total
+    need, have = state_bytes(num_qubits, method), psutil.virtual_memory().total
     if need > MEMORY_SHARE * have:
         raise ValueError(
             f"{num_qubits} qubits need {_bytes(need)} for a "
@@ -299,6 +381,13 @@ def refuse_memory(num_qubits: int, method: str, alternative: str) -> None:
             f"machine has {_bytes(have)}, of which {MEMORY_SHARE:.0%} may be used. "
             f"{alternative}"
         )
+
+
+def state_bytes(num_qubits: int, method: str) -> int:
+    """Memory of a state by Aer's name of the method, bytes; 0 for methods that compress."""
+    if method in COMPRESSING:
+        return 0
+    return statevector_bytes(2 * num_qubits if method == "density_matrix" else num_qubits)
 
 
 def statevector_bytes(num_qubits: int) -> int:

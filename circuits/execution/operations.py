@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Qubit
 from qiskit.transpiler import Target, TranspilerError
+from qiskit.transpiler.exceptions import CircuitTooWideForTarget
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -25,6 +27,27 @@ _SPECIAL = (
 )
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What a method would have a user do where a device does not do what its circuit needs.
+
+    Attributes:
+        narrower: where there are too few qubits.
+        simpler: where loops, resets or measurements on the way are missing.
+    """
+
+    narrower: str = "Use fewer neurons, or another device."
+    simpler: str | None = None
+
+    @property
+    def without(self) -> str:
+        """What to use where an operation is missing."""
+        return self.simpler or "Use a device that has them, or leave backend and sampler out."
+
+
+_PLAIN = Advice()
+
+
 def operations(circuit: QuantumCircuit) -> set[str]:
     """Names of all operations of a circuit, those inside loops and branches too."""
     names = set()
@@ -35,13 +58,16 @@ def operations(circuit: QuantumCircuit) -> set[str]:
     return names
 
 
-def refuse_missing(circuit: QuantumCircuit, supported: Iterable[str], device: str) -> None:
+def refuse_missing(
+    circuit: QuantumCircuit, supported: Iterable[str], device: str, advice: Advice = _PLAIN
+) -> None:
     """Refuses a circuit with operations that a device lacks and no translation replaces.
 
     Args:
         circuit: the circuit before it is transpiled.
         supported: names of the device's operations.
         device: its name, for the error.
+        advice: what fits the method.
 
     Raises:
         ValueError: an operation is missing; the message says what needs none.
@@ -64,9 +90,7 @@ def refuse_missing(circuit: QuantumCircuit, supported: Iterable[str], device: st
             "RUSNeuron(attempts=None) and RUSNeuron(attempts=1) do without."
         )
     raise ValueError(
-        f"{device} lacks {', '.join(missing)}, which this circuit needs. "
-        "RUSNeuron(attempts=1) needs no loops, register='coherent' neither resets nor "
-        "branches, and RotationNeuron() with register='feedforward' needs neither."
+        f"{device} lacks {', '.join(missing)}, which this circuit needs. {advice.without}"
     )
 
 
@@ -81,7 +105,9 @@ def measures_on_the_way(circuit: QuantumCircuit) -> bool:
     return False
 
 
-def refuse_parts(circuit: QuantumCircuit, target: Target | None, device: str) -> None:
+def refuse_parts(
+    circuit: QuantumCircuit, target: Target | None, device: str, advice: Advice = _PLAIN
+) -> None:
     """Refuses a circuit whose qubits must be connected, and are more than a device connects.
 
     A device loses qubits and couplings that are out of order: what is left may fall into parts.
@@ -90,6 +116,7 @@ def refuse_parts(circuit: QuantumCircuit, target: Target | None, device: str) ->
         circuit: the circuit before it is transpiled.
         target: the device; None, or one without couplings, connects all.
         device: its name, for the error.
+        advice: what fits the method.
 
     Raises:
         ValueError: the circuit needs more connected qubits than the device has.
@@ -105,9 +132,8 @@ def refuse_parts(circuit: QuantumCircuit, target: Target | None, device: str) ->
     if need > have:
         raise ValueError(
             f"The circuit needs {need} connected qubits; {device} has {target.num_qubits} qubits, "
-            f"and the largest part of them that works and is connected has {have}. Use "
-            "register='feedforward', FilteredMemory() with an ancilla that is used again, fewer "
-            "neurons, or another device."
+            f"and the largest part of them that works and is connected has {have}. "
+            f"{advice.narrower}"
         )
 
 
@@ -124,6 +150,13 @@ def made_ready(manager: Any, circuit: QuantumCircuit, device: str) -> QuantumCir
     """
     try:
         ready: QuantumCircuit = manager.run(circuit)
+    except CircuitTooWideForTarget as error:
+        raise ValueError(
+            f"The circuit has {circuit.num_qubits} qubits, more than pass_manager= is made for "
+            f"({error.message}). An AerSimulator simulates more qubits than it names: make the "
+            "passes without backend=, by generate_preset_pass_manager(level, basis_gates=[...]), "
+            "or leave pass_manager out."
+        ) from error
     except TranspilerError as error:
         raise ValueError(
             f"No way was found to run this circuit on {device}: {error.message} Where a qubit or "

@@ -14,7 +14,7 @@ from .. import laws
 from ..blocks.filters import MemoryFilter
 from ..models import DenseAssociativeMemory, Exponential
 from .base import Counts, Runner, unpack_counts
-from .superposition import filtered_template
+from .superposition import ONCE, filtered_template
 
 # Votes below this share of what cancelled in them are rounding noise, and a tie.
 NOISE = 1e-13
@@ -105,6 +105,7 @@ class CountedVotes(Ballots):
             + (chosen.steps(num_neurons) if fresh else 1),
             "Use exact=True, which draws the votes from their law at any size, or fewer neurons.",
             rank=len(model.patterns),
+            simpler=None if fresh else "fresh=True " + ONCE,
         )
         self._template, _ = filtered_template(model.patterns, chosen, fresh=fresh)
 

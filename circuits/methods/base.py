@@ -33,10 +33,18 @@ class Runner(Protocol):
 
     name: str
 
-    def admit(self, num_qubits: int, alternative: str, *, rank: int | None = None) -> None:
+    def admit(
+        self,
+        num_qubits: int,
+        alternative: str,
+        *,
+        rank: int | None = None,
+        simpler: str | None = None,
+    ) -> None:
         """Refuses a circuit that is too wide, naming the alternative, before it is built.
 
-        ``rank`` bounds the Schmidt rank of its states, where a bound is known.
+        ``rank`` bounds the Schmidt rank of its states, where a bound is known.  ``simpler`` says
+        what to use on a device without loops, resets or measurements on the way.
         """
         ...
 
@@ -49,6 +57,10 @@ class Runner(Protocol):
         rng: np.random.Generator,
     ) -> list[Counts]:
         """Runs one circuit for every row of ``values`` (B, parameters), ``shots`` (B,) each."""
+        ...
+
+    def close(self) -> None:
+        """Says what all the runs together have shown, such as noise without effect."""
         ...
 
 

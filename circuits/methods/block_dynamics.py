@@ -364,6 +364,8 @@ class BlockDynamics(Method):
             "Use smaller blocks, or register='feedforward', whose circuits need level + 1 qubits."
             if self.register == "reuse"
             else "Use RUSNeuron(level=...), whose circuit needs level + 1 qubits, or fewer bits.",
+            simpler="RUSNeuron(attempts=1) needs no loops, and RotationNeuron() with "
+            "register='feedforward' needs neither loops nor resets.",
         )
         starts = measured_starts(probes, model.num_neurons, shots, runner, rng)
         if self.register == "feedforward":

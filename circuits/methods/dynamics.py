@@ -36,6 +36,11 @@ from .trajectories import Draw, draw_from_law, drive, frozen_order
 
 # A circuit holds one random order; this many are drawn for the shots of a qubit register.
 SCHEDULES = 32
+# What to use on a device that lacks what a neuron's circuit needs.
+_SIMPLER = (
+    "RUSNeuron(attempts=1) needs no loops, register='coherent' neither resets nor branches, and "
+    "RotationNeuron() with register='feedforward' needs neither."
+)
 
 
 @dataclass(frozen=True)
@@ -408,6 +413,7 @@ class NeuronDynamics(Method):
         runner.admit(
             self.qubits(model),
             "Use RUSNeuron(level=...), whose circuit needs level + 1 qubits, or fewer bits.",
+            simpler=_SIMPLER,
         )
         starts = measured_starts(probes, model.num_neurons, shots, runner, rng)
         return self._drive(model, prepared, probes, shots, draw, rng, progress, starts)
@@ -422,7 +428,7 @@ class NeuronDynamics(Method):
         progress: Progress | None,
     ) -> Samples:
         """Whole circuits: one for all probes, or one a random order."""
-        runner.admit(self.qubits(model), self._lighter(model))
+        runner.admit(self.qubits(model), self._lighter(model), simpler=_SIMPLER)
         random_order = isinstance(self.order, str) and self.order == "random"
         parts = min(shots, SCHEDULES) if random_order and not self.synchronous else 1
         share = np.full(parts, shots // parts)

@@ -19,6 +19,7 @@ from .feedback import Feedback
 from .minimum import SEARCHES, LeastDistances, least_distances
 from .probes import expectations_of, one_row
 from .superposition import (
+    ONCE,
     UNLIMITED,
     bind,
     filter_for,
@@ -317,6 +318,7 @@ class FilteredMemory(Method):
             width,
             "Use exact=True (the law costs O(M N)), or fewer neurons.",
             rank=len(patterns),
+            simpler=None if self.fresh else "FilteredMemory(fresh=True) " + ONCE,
         )
         return filtered_template(patterns, chosen, fresh=self.fresh)
 

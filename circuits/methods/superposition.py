@@ -29,6 +29,9 @@ from .template import Template
 # The law is O(M N) at any size.
 UNLIMITED = 10**9
 
+ONCE = "measures every ancilla once, at the end, on more qubits."
+"""What fresh=True does, for the advice on devices that measure nothing on the way."""
+
 
 def filter_for(model: Model) -> MemoryFilter:
     """The filter that realises a model's own separation function.

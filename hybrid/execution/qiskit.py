@@ -182,8 +182,13 @@ class QiskitExecutor(Executor):
         key = (program, layout, shots)
         if key not in self._ready:
             width = program.num_qubits(layout)
-            advice = "Use layout='reuse' with shots, fewer neurons or patterns, or the law."
-            self._runner.admit(width, advice, rank=program.rank if shots else None)
+            advice = _advice(program, width)
+            self._runner.admit(
+                width,
+                advice,
+                rank=program.rank if shots else None,
+                simpler="layout='coherent' measures only at the end.",
+            )
             if not shots:
                 noisy = self._noise is not None
                 refuse_memory(width, "density_matrix" if noisy else "statevector", advice)
@@ -201,12 +206,26 @@ class QiskitExecutor(Executor):
         if not shots:
             return "coherent"
         backend = self._simulator
-        quiet = backend is not None and self._noise is None and backend.coupling_map is None
-        # A user's simulator is transpiled for, and refuses what is wider than it says it is.
-        given = self._given["backend"]
-        if quiet and (given is None or program.num_qubits() <= given.num_qubits):
+        quiet = (
+            isinstance(self._runner, AerRunner)
+            and backend is not None
+            and self._noise is None
+            and backend.coupling_map is None
+        )
+        # A simulator that was told to keep a whole state may not hold this one.
+        if quiet and self._runner.fits(program.num_qubits(), rank=program.rank):
             return "coherent"
         return "reuse" if self._resets else "coherent"
+
+
+def _advice(program: Program, width: int) -> str:
+    """What to use where a circuit of this width is too wide."""
+    ways = ["fewer neurons or patterns", "or the law"]
+    if program.num_qubits("reuse") < width:
+        ways.insert(0, "layout='reuse' with shots")
+    elif program.rank is not None:
+        ways.insert(0, "backend=AerSimulator(method='matrix_product_state') with shots")
+    return f"Use {', '.join(ways)}."
 
 
 def _unmeasured(program: Program, measured: Measured) -> Measured:

@@ -35,8 +35,19 @@ class Inner(Protocol):
         """The device's gates and their durations, where there is one."""
         ...
 
-    def admit(self, num_qubits: int, alternative: str, *, rank: int | None = None) -> None:
+    def admit(
+        self,
+        num_qubits: int,
+        alternative: str,
+        *,
+        rank: int | None = None,
+        simpler: str | None = None,
+    ) -> None:
         """Refuses a circuit that is too wide."""
+        ...
+
+    def close(self) -> None:
+        """Says what a run as a whole has shown."""
         ...
 
     def transpiled(self, circuit: QuantumCircuit) -> QuantumCircuit:
@@ -113,10 +124,21 @@ class MitigatedRunner:
         self._suffix = ", mitigated: " + ", ".join(filter(None, parts)) if any(parts) else ""
         self.name = self._inner.name + self._suffix
 
-    def admit(self, num_qubits: int, alternative: str, *, rank: int | None = None) -> None:
+    def admit(
+        self,
+        num_qubits: int,
+        alternative: str,
+        *,
+        rank: int | None = None,
+        simpler: str | None = None,
+    ) -> None:
         """Refuses a circuit that is too wide; see :class:`...methods.base.Runner`."""
-        self._inner.admit(num_qubits, alternative, rank=rank)
+        self._inner.admit(num_qubits, alternative, rank=rank, simpler=simpler)
         self.name = self._inner.name + self._suffix
+
+    def close(self) -> None:
+        """Says what a run as a whole has shown; see :class:`...methods.base.Runner`."""
+        self._inner.close()
 
     def run(
         self,

@@ -16,7 +16,7 @@ from ...patterns import all_states, to_spins
 from ..base import Runner, Samples, gather
 from ..filtered import FilteredMemory
 from ..minimum import least_distances
-from ..superposition import bind, filtered_template, log_scale, sample_patterns
+from ..superposition import ONCE, bind, filtered_template, log_scale, sample_patterns
 from ..template import Template
 from ..twins import RejectionSampling
 
@@ -105,6 +105,9 @@ class Submodule:
             f"Cut the memory into more blocks of neurons (this one has {num_neurons}), or use "
             "exact=True: the law costs O(M N).",
             rank=len(self.patterns),
+            simpler=None
+            if self.filtered.fresh
+            else "A submodule that is a FilteredMemory(fresh=True) " + ONCE,
         )
         least = None
         if self.filtered.least != "given":

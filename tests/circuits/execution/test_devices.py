@@ -69,10 +69,10 @@ def in_two_halves():
 )
 def test_a_device_in_parts_is_refused_by_its_largest(make):
     runner = make_runner(backend=make())
-    message = r"needs 5 connected qubits; .* has 6 qubits, and the largest part .* has 3\. Use reg"
+    message = r"needs 5 connected qubits; .* has 6 qubits, and the largest part .* has 3\. Use exa"
     with pytest.raises(ValueError, match=message):
         run(FilteredMemory(), runner)
-    # What it is told to use works.
+    # A circuit of one neuron at a time fits.
     network = Hopfield.store(MODEL.patterns)
     samples = NeuronDynamics(RotationNeuron(), 1).run(
         network, PROBE, 20, runner, np.random.default_rng(0)

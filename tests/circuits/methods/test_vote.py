@@ -346,7 +346,7 @@ def test_too_wide_is_refused_before_it_runs():
     class Narrow:
         name = "narrow"
 
-        def admit(self, num_qubits, alternative, *, rank=None):
+        def admit(self, num_qubits, alternative, *, rank=None, simpler=None):
             raise ValueError(f"{num_qubits} qubits: {alternative}")
 
     with pytest.raises(ValueError, match="6 qubits: Use exact=True"):
