@@ -148,7 +148,7 @@ class AerRunner:
         if device is not None:
             return num_qubits <= device
         need = state_bytes(num_qubits, self._first_choice(num_qubits, rank))
-        return need <= MEMORY_SHARE * psutil.virtual_memory().total
+        return bool(need <= MEMORY_SHARE * psutil.virtual_memory().total)
 
     def _first_choice(self, num_qubits: int, rank: int | None) -> str:
         """Aer's method for a circuit of which only the width and the rank are known."""

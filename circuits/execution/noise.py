@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError
-from qiskit_aer.noise.errors import depolarizing_error, thermal_relaxation_error
+from qiskit_aer.noise.errors import depolarizing_error, pauli_error, thermal_relaxation_error
 
 from ..common.checks import check_real
 
@@ -21,6 +21,7 @@ def make_noise(
     two_qubit: float = 0.0,
     one_qubit: float = 0.0,
     readout: float = 0.0,
+    reset: float = 0.0,
     t1: float | None = None,
     t2: float | None = None,
     two_qubit_time: float = 300.0,
@@ -38,6 +39,9 @@ def make_noise(
         one_qubit: the same with ``I / 2`` after h, id, rx, ry, sx, x; rz is a change of frame,
             without error.
         readout: probability that a measured bit is recorded wrongly, from 0 as from 1.
+        reset: probability that a reset leaves a qubit in 1. The default is a perfect reset: data
+            sheets rarely give one. A device that resets by measuring and flipping errs about as
+            often as it reads wrongly. Relaxation adds nothing to it, for it leaves a 0 alone.
         t1: relaxation time in microseconds; None for no relaxation.
         t2: dephasing time in microseconds, at most ``2 t1``; None for ``2 t1``, where relaxation
             is all the dephasing that there is.
@@ -57,6 +61,7 @@ def make_noise(
     two_qubit = check_real(two_qubit, "two_qubit", minimum=0.0, maximum=1.0)
     one_qubit = check_real(one_qubit, "one_qubit", minimum=0.0, maximum=1.0)
     readout = check_real(readout, "readout", minimum=0.0, maximum=1.0)
+    reset = check_real(reset, "reset", minimum=0.0, maximum=1.0)
     times = {
         name: check_real(value, name, minimum=0.0, exclusive=True)
         for name, value in (
@@ -78,6 +83,8 @@ def make_noise(
         noise.add_all_qubit_quantum_error(double, list(TWO_QUBIT_GATES))
     if not single.ideal():
         noise.add_all_qubit_quantum_error(single, list(ONE_QUBIT_GATES))
+    if reset:
+        noise.add_all_qubit_quantum_error(pauli_error([("X", reset), ("I", 1.0 - reset)]), "reset")
     if readout:
         wrong = ReadoutError([[1.0 - readout, readout], [readout, 1.0 - readout]])
         noise.add_all_qubit_readout_error(wrong)

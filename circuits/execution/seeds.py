@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from ..common.randomness import Seed, as_generator, draw_seed
@@ -36,11 +37,14 @@ def settle_seed(seed: Seed, *, backend: Any = None, sampler: Any = None) -> tupl
         UserWarning: a seed is given, and what runs the circuits takes none.
     """
     as_generator(seed)
-    takes = takes_seed(sampler if sampler is not None else backend)
+    given = sampler if sampler is not None else backend
+    if not isinstance(given, (BackendV2, BaseSamplerV2)):
+        return seed, True  # Aer, or what make_runner refuses
+    takes = takes_seed(given)
     if seed is None:
-        return own_seed(sampler if sampler is not None else backend), takes
+        return own_seed(given), takes
     if not takes:
-        what = type(sampler if sampler is not None else backend).__name__
+        what = type(given).__name__
         warnings.warn(
             f"{what} takes no seed: its shots are random whatever seed= is, and another run gives "
             "others. seed= decides only what is drawn here, such as random orders. For shots that "
@@ -103,7 +107,7 @@ def seeded(sampler: Any, rng: np.random.Generator) -> Any | None:
         rng: gives the seed.
     """
     number = draw_seed(rng)
-    options = getattr(sampler, "options", None)
+    options: Any = getattr(sampler, "options", None)
     if hasattr(type(sampler), "seed"):
         # A sampler whose seed is a plain number begins anew with every row of a run: rows with
         # equal angles would be copies of each other.  One that takes a generator goes on.

@@ -205,16 +205,12 @@ class QiskitExecutor(Executor):
         """All shots from one state where nothing disturbs it, else the fewest qubits."""
         if not shots:
             return "coherent"
-        backend = self._simulator
-        quiet = (
-            isinstance(self._runner, AerRunner)
-            and backend is not None
-            and self._noise is None
-            and backend.coupling_map is None
-        )
+        runner, backend = self._runner, self._simulator
+        quiet = backend is not None and self._noise is None and backend.coupling_map is None
         # A simulator that was told to keep a whole state may not hold this one.
-        if quiet and self._runner.fits(program.num_qubits(), rank=program.rank):
-            return "coherent"
+        if quiet and isinstance(runner, AerRunner):
+            if runner.fits(program.num_qubits(), rank=program.rank):
+                return "coherent"
         return "reuse" if self._resets else "coherent"
 
 

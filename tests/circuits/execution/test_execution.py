@@ -281,7 +281,7 @@ def test_noise_in_a_loop_that_is_too_wide_for_a_density_matrix(memory, monkeypat
     monkeypatch.setattr("qhopfield.circuits.execution.aer.MEMORY_SHARE", 1e-9)
     method = NeuronDynamics(RUSNeuron(1), sweeps=1, register="reuse")
     runner = AerRunner(noise_model=noise())
-    monkeypatch.setattr(runner, "admit", lambda *_: None)
+    monkeypatch.setattr(runner, "admit", lambda *_, **__: None)
     with pytest.raises(ValueError, match=r"density matrix.*attempts=.*feedforward"):
         run(method, memory("hebb", 4), runner, 5, [1] * 4)
 
