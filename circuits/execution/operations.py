@@ -11,7 +11,6 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Qubit
 from qiskit.transpiler import Target, TranspilerError
-from qiskit.transpiler.exceptions import CircuitTooWideForTarget
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -137,27 +136,30 @@ def refuse_parts(
         )
 
 
-def made_ready(manager: Any, circuit: QuantumCircuit, device: str) -> QuantumCircuit:
+def made_ready(
+    manager: Any, circuit: QuantumCircuit, device: str, named: int | None = None
+) -> QuantumCircuit:
     """A circuit transpiled for a device.
 
     Args:
         manager: the passes.
         circuit: the circuit.
         device: its name, for the error.
+        named: qubits that a simulator names, where it simulates more.
 
     Raises:
         ValueError: the passes found no way to run it.
     """
     try:
         ready: QuantumCircuit = manager.run(circuit)
-    except CircuitTooWideForTarget as error:
-        raise ValueError(
-            f"The circuit has {circuit.num_qubits} qubits, more than pass_manager= is made for "
-            f"({error.message}). An AerSimulator simulates more qubits than it names: make the "
-            "passes without backend=, by generate_preset_pass_manager(level, basis_gates=[...]), "
-            "or leave pass_manager out."
-        ) from error
     except TranspilerError as error:
+        if named is not None and circuit.num_qubits > named:
+            raise ValueError(
+                f"The circuit has {circuit.num_qubits} qubits, and pass_manager= refuses it: made "
+                f"with backend=, it keeps to the {named} that {device} names, though Aer simulates "
+                "what fits in memory. Make it by generate_preset_pass_manager(level, "
+                "basis_gates=[...]), or leave pass_manager out."
+            ) from error
         raise ValueError(
             f"No way was found to run this circuit on {device}: {error.message} Where a qubit or "
             "gate of the device is out of order, pass_manager=generate_preset_pass_manager(2, "

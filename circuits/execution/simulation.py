@@ -130,18 +130,21 @@ class Simulation:
             ValueError: an operation, or enough connected qubits, are missing.
         """
         name = str(self.backend.name)
-        method = self.backend.options.method
-        if method == "stabilizer":
-            missing = sorted(self.lacking(circuit))
-            if missing:
-                raise ValueError(
-                    f"AerSimulator(method='stabilizer') runs Clifford circuits only, and this one "
-                    f"has {', '.join(missing)}: use method={_FIT}, or leave backend out."
-                )
+        self._refuse_stabilizer(circuit)
         if self.device:
             refuse_missing(circuit, self.backend.operation_names, name, advice or Advice())
             refuse_parts(circuit, self.backend.target, name, advice or Advice())
-        return made_ready(manager or self._manager(), circuit, name)
+        named = None if self.device else int(self.backend.num_qubits)
+        return made_ready(manager or self._manager(), circuit, name, named)
+
+    def _refuse_stabilizer(self, circuit: QuantumCircuit) -> None:
+        """The one method of Aer's whose gates make no others."""
+        missing = sorted(self.lacking(circuit))
+        if missing and self.backend.options.method == "stabilizer":
+            raise ValueError(
+                "AerSimulator(method='stabilizer') runs Clifford circuits only, and this one has "
+                f"{', '.join(missing)}: use method={_FIT}, or leave backend and sampler out."
+            )
 
     def _manager(self) -> Any:
         """Qiskit's own passes for this simulator."""
@@ -165,6 +168,7 @@ class Simulation:
             ValueError: under noise, which the gates of the translation would not have.
         """
         method = method or self.backend.options.method
+        self._refuse_stabilizer(circuit)
         missing = self.lacking(circuit, method)
         if not missing:
             return circuit
