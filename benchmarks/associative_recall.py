@@ -12,8 +12,8 @@ from typing import Annotated
 import pandas as pd
 import torch
 import typer
-from matplotlib.figure import Figure
 
+from qhopfield.circuits.figures import new_figure
 from qhopfield.hybrid.tasks import MultiQueryRecall
 
 from .common import RESULTS, report
@@ -22,7 +22,7 @@ from .trainings import MEMORIES, clean, measure, student, styled, summary
 
 def draw(table: pd.DataFrame, path: Path) -> None:
     """Draws the accuracy of each memory, seed by seed and on average."""
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    figure = new_figure(6.4, 3.6, layout="constrained")
     axes = figure.subplots()
     memories = list(dict.fromkeys(table["memory"]))
     chance = 2.0 / MultiQueryRecall().vocabulary

@@ -15,10 +15,10 @@ from typing import Annotated
 import pandas as pd
 import torch
 import typer
-from matplotlib.figure import Figure
 from torch import nn
 
 from qhopfield.circuits.common.statistics import wilson_interval
+from qhopfield.circuits.figures import new_figure
 from qhopfield.hybrid import QuantumHopfieldPooling, run_on
 from qhopfield.hybrid.tasks import BitPatternSets, Splits
 from qhopfield.hybrid.training import compare_curves, noisy_device
@@ -107,7 +107,7 @@ def _aer() -> object:
 
 def draw(curve: pd.DataFrame, rows: list[Row], path: Path) -> None:
     """Draws the two curves with their gap, and the accuracies of each path."""
-    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    figure = new_figure(9.6, 3.8, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(curve["step"], curve["hopfield-binary"], color="#3a9d6e", lw=4, alpha=0.5,
               label="classical Hopfield pooling")  # fmt: skip

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from matplotlib.figure import Figure
 
 from qhopfield.circuits import Exponential, Polynomial
+from qhopfield.circuits.figures import new_figure
 
 from .claims.dense import STABLE, most_patterns
 from .common import RESULTS, Row, report
@@ -31,7 +31,7 @@ MARKERS = ("o", "s", "^", "D")
 
 def draw(rows: list[Row], path: Path) -> None:
     """Draws capacity against neurons, a line a separation function."""
-    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    figure = new_figure(7.0, 4.4, layout="constrained")
     axes = figure.subplots()
     for name, colour, marker in zip(FUNCTIONS, COLOURS, MARKERS, strict=True):
         points = [

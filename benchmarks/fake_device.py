@@ -132,6 +132,8 @@ def measured(
             samples = keep_codewords(samples, model.patterns)
         taken = time.perf_counter() - start
         typer.echo(f"{label}, {name}: {taken:.1f} s", err=True)
+        words = mitigation is not None and mitigation.codewords
+        chance = 1.0 / len(model.patterns) if words else 0.5**model.num_neurons
         (share, low, high), (acceptance, least, most) = shares(samples, wanted, runner.overhead)
         factors = 1 if mitigation is None else len(mitigation.zero_noise or (1,))
         rows.append(
@@ -141,6 +143,7 @@ def measured(
                 "right": share,
                 "low": low,
                 "high": high,
+                "chance": chance,
                 "law": float(np.mean(right)) / accepting,
                 "classical": classical,
                 "acceptance": acceptance,
@@ -231,6 +234,7 @@ def shortened(row: Row) -> Row:
         "circuit": row["circuit"],
         "mitigation": row["mitigation"],
         "right": f"{row['right']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+        "chance": row["chance"],
         "law": row["law"],
         "classical": row["classical"],
         "accepted": f"{row['acceptance']:.3f}",

@@ -150,12 +150,13 @@ def exponents(rows: Sequence[Row]) -> list[Row]:
 
 def draw(rows: Sequence[Row], fits: Sequence[Row], path: Path) -> None:
     """Seconds and circuits against each axis, on log scales."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import NullLocator
+
+    from qhopfield.circuits.figures import new_figure
 
     names = list(dict.fromkeys(row["axis"] for row in rows))
     layers = list(dict.fromkeys(row["layer"] for row in rows))
-    figure = Figure(figsize=(max(4.0, 3.6 * len(names)), 8.0), layout="constrained")
+    figure = new_figure(max(4.0, 3.6 * len(names)), 8.0, layout="constrained")
     grid = figure.subplots(2, len(names), squeeze=False, sharey="row", sharex="col")
     slopes = {(fit["axis"], fit["of"], fit["what"]): fit["exponent"] for fit in fits}
     for column, axis in enumerate(names):

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 import typer
-from matplotlib.figure import Figure
 
+from qhopfield.circuits.figures import new_figure
 from qhopfield.hybrid.tasks import LongRangeRecall
 
 from .common import RESULTS, report
@@ -24,7 +24,7 @@ from .trainings import MEMORIES, clean, measure, student, styled, summary
 
 def draw(table: pd.DataFrame, path: Path) -> None:
     """Draws accuracy against distance, a line a memory."""
-    figure = Figure(figsize=(6.8, 4.0), layout="constrained")
+    figure = new_figure(6.8, 4.0, layout="constrained")
     axes = figure.subplots()
     for memory, colour, marker, label in styled(list(dict.fromkeys(table["memory"]))):
         groups = table[table["memory"] == memory].groupby("distance")["accuracy"]

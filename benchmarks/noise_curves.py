@@ -363,11 +363,11 @@ LABELS = {
 
 def draw(rows: list[Row], picture: Path) -> None:
     """A panel a kind of noise, a line a method, the classical recall dashed in its colour."""
-    from matplotlib.figure import Figure
+    from qhopfield.circuits.figures import new_figure
 
     known = cases()
     kinds = [kind for kind in KINDS if any(row["noise"] == kind for row in rows)]
-    figure = Figure(figsize=(1.5 + 4.0 * len(kinds), 5.2), layout="constrained")
+    figure = new_figure(1.5 + 4.0 * len(kinds), 5.2, layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(kinds), sharey=True))
     for axes, kind in zip(panels, kinds, strict=True):
         seen: dict[str, int] = {}

@@ -157,9 +157,9 @@ def shard_failures(
 
 def draw_curves(table: list[dict[str, Any]], picture: Path) -> None:
     """Recall against dead machines."""
-    from matplotlib.figure import Figure
+    from qhopfield.circuits.figures import new_figure
 
-    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
+    figure = new_figure(5.5, 3.6, layout="constrained")
     axes = figure.subplots()
     for replicas, marker in ((1, "o"), (2, "s")):
         chosen = [row for row in table if row["replicas"] == replicas]

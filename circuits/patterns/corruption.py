@@ -26,6 +26,8 @@ def corrupt(
     flipped and erased.  An erased entry is 0.  The flips do not depend on ``erase``: the same seed
     flips the same entries whatever is erased besides.
 
+    The patterns are then the targets of a recall, ``recall(model, probes, targets=patterns)``.
+
     Args:
         patterns: +-1 patterns.
         flips: how many entries of each pattern change sign: an int is a number (0 to N), a float a

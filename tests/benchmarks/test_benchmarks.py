@@ -9,7 +9,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from benchmarks import common, gates, law_speed, recall_overhead, registers, scaling
+from benchmarks import (
+    common,
+    exact_recall,
+    gates,
+    law_speed,
+    recall_overhead,
+    registers,
+    scaling,
+)
 from qhopfield.circuits import Hopfield, NeuronDynamics, RotationNeuron, RUSNeuron
 from qhopfield.circuits.execution import AerRunner
 from qhopfield.circuits.patterns import random_patterns
@@ -41,6 +49,7 @@ SHORT = ("--level", 1, "--shots", 2, "--repeats", 1)
             ("--sizes", 8, "--sizes", 10, "--sizes", 12, "--large", 16, *SHORT),
             4,
         ),
+        (exact_recall, ("--repeats", 3, "--patterns", "3,20"), 2),
         (law_speed, ("--neurons", 32, "--probes", 5, "--patterns", 2, "--repeats", 1), 6),
     ],
 )

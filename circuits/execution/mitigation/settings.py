@@ -34,7 +34,8 @@ class Mitigation(Identified):
         decoupling: pulses in the waiting times of a schedule: ``"XX"``, ``"XY4"``, or ``"idle"``
             for the schedule without pulses, which is what pulses are to be compared with.
         codewords: whether runs that recall no stored pattern are rejected.  A superposition
-            memory can only return stored patterns, so that anything else shows an error.
+            memory can only return stored patterns, so that anything else shows an error. It has a
+            floor: pure noise gives each of M stored patterns 1/M, see ``RecallResult.chance``.
         calibration_shots: shots by which each state of a qubit is calibrated, >= 1.
 
     Raises:

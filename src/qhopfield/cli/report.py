@@ -193,8 +193,7 @@ def recall_table(result: RecallResult, stored: PatternSet, *, name: str = "patte
     accepted = result.acceptance
     selective = bool((accepted < 1.0 - 1e-9).any())
 
-    caption = "\n".join(filter(None, (_more(result.num_probes), None if known else NEAREST)))
-    table = Table(box=SIMPLE_HEAD, caption=caption or None, caption_justify="left")
+    table = Table(box=SIMPLE_HEAD, caption=_more(result.num_probes), caption_justify="left")
     table.add_column(name if known else "probe", justify="right")
     table.add_column("probe\noverlap", justify="right")
     table.add_column("recalled\noverlap", justify="right")
@@ -235,7 +234,9 @@ def print_summary(out: Console, result: RecallResult) -> None:
     if not result.recalled.any():
         out.print("No shot was accepted: nothing was recalled.", markup=False)
         return
-    if result.targets is not None:
+    if result.targets is None:
+        out.print(NEAREST, markup=False)
+    else:
         assert result.correct is not None and result.accuracy_interval is not None
         number = result.num_probes
         low, high = result.accuracy_interval
