@@ -46,14 +46,31 @@ def inverse_fourier(circuit: QuantumCircuit, register: Sequence[Qubit]) -> None:
 
 
 def add_constant(
-    circuit: QuantumCircuit, register: Sequence[Qubit], value: float | ParameterExpression
+    circuit: QuantumCircuit,
+    register: Sequence[Qubit],
+    value: float | ParameterExpression,
+    places: Sequence[int] | None = None,
 ) -> None:
-    """Adds a number, or a circuit parameter, to a register in Fourier form."""
+    """Adds a number, or a circuit parameter, to a register in Fourier form.
+
+    Args:
+        circuit: what the gates are added to.
+        register: the register.
+        value: a number, whose phases of 0 are left out, or a parameter.
+        places: the qubits that a parameter's number turns (:func:`turned_places`); None for all.
+    """
     for position, qubit in enumerate(register):
         if isinstance(value, ParameterExpression):
+            if places is not None and position not in places:
+                continue
             circuit.p(value * (2.0 * math.pi / 2 ** (position + 1)), qubit)
         elif phase := phase_of(value, position):
             circuit.p(phase, qubit)
+
+
+def turned_places(value: int, width: int) -> tuple[int, ...]:
+    """The qubits of a Fourier register of some width that adding ``value`` turns."""
+    return tuple(place for place in range(width) if phase_of(value, place))
 
 
 def add_if(

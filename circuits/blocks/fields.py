@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit, Parameter, ParameterExpression, Qubit
 
@@ -25,7 +27,9 @@ from .arithmetic import (
     multiplexed_phase,
     multiplexed_ry,
     open_register,
+    turned_places,
 )
+from .control import Steps, branch
 from .integers import RegisterSum
 
 
@@ -257,10 +261,7 @@ class ConditionalField(FieldLoader):
         bits: Sequence[Clbit],
         integers: RegisterSum | None = None,
     ) -> None:
-        row = model.weights[neuron]
-        # With every bit 0 (spin +1) the angle is this; a bit of 1 turns its synapse around.
-        self._angle = math.pi / 2.0 - 2.0 * gain * float(row.sum() + model.bias[neuron])
-        self._steps = 4.0 * gain * row
+        self._angle, self._steps = conditional_angles(model, neuron, gain)
         self._bits = bits
         self._integers = integers
 
@@ -269,8 +270,8 @@ class ConditionalField(FieldLoader):
         sign = -1.0 if inverse else 1.0
         circuit.ry(sign * self._angle, target)
         for j in np.flatnonzero(self._steps).tolist():
-            with circuit.if_test((self._bits[j], 1)):
-                circuit.ry(sign * float(self._steps[j]), target)
+            turn = sign * float(self._steps[j])
+            branch(circuit, self._bits[j], 1, partial(_turn, target, turn))
 
     def accumulate(
         self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
@@ -280,8 +281,53 @@ class ConditionalField(FieldLoader):
         sign = -1 if inverse else 1
         add_constant(circuit, register, float(sign * integers.constant))
         for j in np.flatnonzero(integers.coefficients).tolist():
-            with circuit.if_test((self._bits[j], 1)):
-                add_constant(circuit, register, float(sign * int(integers.coefficients[j])))
+            step = float(sign * int(integers.coefficients[j]))
+            branch(circuit, self._bits[j], 1, partial(_add, register, step))
+
+
+class KnownField(FieldLoader):
+    """The field of :class:`ConditionalField` where its bits are known before the circuit runs.
+
+    The gates are those that would be applied, one after the other, their angles open: circuits
+    with as many neurons at -1 share one template.  A barrier stands where a branch would, so that a
+    transpiler merges no more than it can merge around a branch.
+
+    Args:
+        values: what is loaded first, then what each neuron at -1 adds: the angles of rotations, or
+            whole numbers for a threshold neuron.
+        places: for a threshold neuron, the qubits of the register that each value turns.
+        alone: whether the neuron has no synapses, so that nothing would branch.
+
+    Source: see :class:`ConditionalField`.
+    """
+
+    def __init__(
+        self,
+        values: Sequence[Parameter],
+        places: Sequence[Sequence[int]] | None = None,
+        alone: bool = False,
+    ) -> None:
+        self._values = values
+        self._places = places
+        self._alone = alone
+
+    def rotate(self, circuit: QuantumCircuit, target: Qubit, *, inverse: bool = False) -> None:
+        """See :meth:`FieldLoader.rotate`."""
+        for value in self._values:
+            circuit.ry(-1.0 * value if inverse else 1.0 * value, target)
+            if not self._alone:
+                circuit.barrier(target)
+
+    def accumulate(
+        self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
+    ) -> None:
+        """See :meth:`FieldLoader.accumulate`."""
+        if self._places is None:
+            raise ValueError("This field was made without places, which a register sum needs.")
+        for value, places in zip(self._values, self._places, strict=True):
+            add_constant(circuit, register, -1.0 * value if inverse else 1.0 * value, places)
+            if places and not self._alone:
+                circuit.barrier([register[place] for place in places])
 
 
 class SplitField(FieldLoader):
@@ -295,7 +341,9 @@ class SplitField(FieldLoader):
         neuron: the neuron i whose field is loaded.
         gain: angle in radians per unit of field.
         qubits: the block: the qubit of each of its neurons.
-        bits: the classical bit of each other neuron; unused where ``rest`` is given.
+        bits: the classical bit of each other neuron, or its value where it is known before the
+            circuit runs: then a barrier stands where the branch would, and what would be applied
+            is written out. Unused where ``rest`` is given.
         rest: what the others and the bias add: the angle ``pi/4 - gain * h`` of their part h of
             the field, or the value that they give a threshold neuron's register.
         integers: what a threshold neuron's register adds up, if there is one.
@@ -307,7 +355,7 @@ class SplitField(FieldLoader):
         neuron: int,
         gain: float,
         qubits: Mapping[int, Qubit],
-        bits: Mapping[int, Clbit] | None = None,
+        bits: Mapping[int, Clbit | int] | None = None,
         rest: Parameter | None = None,
         integers: RegisterSum | None = None,
     ) -> None:
@@ -328,8 +376,7 @@ class SplitField(FieldLoader):
         sign = -1.0 if inverse else 1.0
         _rotate_by_synapses(circuit, self._qubits, self._turns, self._offset, target, inverse)
         for j, step in self._steps:
-            with circuit.if_test((self._bits[j], 1)):
-                circuit.ry(sign * step, target)
+            _apply_if(circuit, self._bits[j], [target], partial(_turn, target, sign * step))
 
     def accumulate(
         self, circuit: QuantumCircuit, register: Sequence[Qubit], *, inverse: bool = False
@@ -344,8 +391,16 @@ class SplitField(FieldLoader):
             if j in self._qubits:
                 add_if(circuit, self._qubits[j], register, step)
             elif j in self._bits:
-                with circuit.if_test((self._bits[j], 1)):
-                    add_constant(circuit, register, float(step))
+                added = [register[k] for k in turned_places(step, len(register))]
+                _apply_if(circuit, self._bits[j], added, partial(_add, register, float(step)))
+
+
+def conditional_angles(
+    model: Hopfield, neuron: int, gain: float
+) -> tuple[float, NDArray[np.float64]]:
+    """The rotation that loads a field with every spin +1, and what each spin of -1 adds, (N,)."""
+    row = model.weights[neuron]
+    return math.pi / 2.0 - 2.0 * gain * float(row.sum() + model.bias[neuron]), 4.0 * gain * row
 
 
 def distance_width(num_neurons: int) -> int:
@@ -380,6 +435,27 @@ def _rotate_by_synapses(
         circuit.h(target)
         circuit.s(target)
     circuit.ry(sign * offset, target)
+
+
+def _apply_if(circuit: QuantumCircuit, bit: Clbit | int, qubits: list[Qubit], steps: Steps) -> None:
+    """Adds steps on some qubits that are taken where a bit is 1, or writes out what would be."""
+    if isinstance(bit, Clbit):
+        branch(circuit, bit, 1, steps)
+    elif qubits:
+        circuit.barrier(qubits)
+        if bit:
+            steps(circuit)
+        circuit.barrier(qubits)
+
+
+def _turn(target: Qubit, angle: float, circuit: QuantumCircuit) -> None:
+    """Turns a qubit: the one step of a conditioned rotation."""
+    circuit.ry(angle, target)
+
+
+def _add(register: Sequence[Qubit], value: float, circuit: QuantumCircuit) -> None:
+    """Adds a number to a register in Fourier form: the one step of a conditioned sum."""
+    add_constant(circuit, register, value)
 
 
 def _require_integers(integers: RegisterSum | None) -> RegisterSum:

@@ -24,6 +24,7 @@ from ..common.checks import check_count, settle
 from ..common.identity import Identified
 from ..models import Model
 from .arithmetic import fourier, inverse_fourier, open_register
+from .control import branch, repeat_at_most, repeat_while
 from .fields import FieldLoader
 from .integers import IntegerFields
 
@@ -271,22 +272,24 @@ class RUSNeuron(Neuron):
             work.postselect(ancilla)
             return
         flag = work.flags[level - 1]
+
+        def once(body: QuantumCircuit) -> None:
+            self._try(body, load, level, ancilla, target, inverse, work)
+            body.measure(ancilla, flag)
+
+        def recover(body: QuantumCircuit) -> None:
+            body.reset(ancilla)
+            body.ry(recovery, target)
+
+        def until_success(body: QuantumCircuit) -> None:
+            once(body)
+            branch(body, flag, 1, recover)
+
         if self.attempts is None:
             circuit.store(flag, True)
-            with circuit.while_loop((flag, 1)):
-                self._try(circuit, load, level, ancilla, target, inverse, work)
-                circuit.measure(ancilla, flag)
-                with circuit.if_test((flag, 1)):
-                    circuit.reset(ancilla)
-                    circuit.ry(recovery, target)
+            repeat_while(circuit, flag, until_success)
             return
-        with circuit.for_loop(range(self.attempts)):
-            self._try(circuit, load, level, ancilla, target, inverse, work)
-            circuit.measure(ancilla, flag)
-            with circuit.if_test((flag, 0)):
-                circuit.break_loop()
-            circuit.reset(ancilla)
-            circuit.ry(recovery, target)
+        repeat_at_most(circuit, self.attempts, flag, once, recover)
         circuit.store(work.rejected, expr.bit_or(work.rejected, flag))
 
     def _try(

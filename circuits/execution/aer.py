@@ -159,6 +159,11 @@ class AerRunner:
         return "matrix_product_state" if free and rank is not None and wide else method
 
     @property
+    def ideal(self) -> bool:
+        """Whether the simulator has no noise."""
+        return self.backend.options.noise_model is None
+
+    @property
     def target(self) -> Target | None:
         """The gates and durations of the device that the simulator imitates, if it does."""
         return self.backend.target if self._simulation.device else None

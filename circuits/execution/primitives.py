@@ -107,6 +107,15 @@ class SamplerRunner:
             refuse_memory(num_qubits, self._simulation.backend.options.method, alternative)
 
     @property
+    def ideal(self) -> bool:
+        """Whether a simulator without noise is behind it; of others it is not known."""
+        if isinstance(self.sampler, StatevectorSampler):
+            return True
+        # Aer's sampler keeps its simulator private, Qiskit's shows it.
+        inner = getattr(self.sampler, "backend", getattr(self.sampler, "_backend", self._backend))
+        return isinstance(inner, AerSimulator) and inner.options.noise_model is None
+
+    @property
     def target(self) -> Target | None:
         """The device's gates and durations, where the device is known."""
         if self._simulation is not None:

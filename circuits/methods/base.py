@@ -33,6 +33,11 @@ class Runner(Protocol):
 
     name: str
 
+    @property
+    def ideal(self) -> bool:
+        """Whether circuits come out as their law says, without any noise, as far as is known."""
+        ...
+
     def admit(
         self,
         num_qubits: int,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import ClassicalRegister
+from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import ParameterVector, Qubit
 
+from ..blocks.control import branch
 from ..blocks.fields import ConditionalField, SplitField
 from ..blocks.neurons import Neuron, PreparedNeuron
 from ..models import Hopfield
-from .registers import Builder, probe_angles
+from .registers import Builder, prepare_and_measure, probe_angles
 from .template import Template
 
 
@@ -45,6 +47,41 @@ def one_block(
         spare = _update_and_reset(builder, i, load, where, spare, ancillas)
     builder.circuit.measure([where[i] for i in block], builder.answer)
     builder.parameters += tuple(rest)
+    return builder.template()
+
+
+def known_block(
+    neuron: Neuron, prepared: PreparedNeuron, block: Sequence[int], others: Mapping[int, int]
+) -> Template:
+    """One sweep of one block as in :func:`on_qubits`, gate for gate, the others' bits being known.
+
+    Args:
+        neuron: the neuron.
+        prepared: its law in the network.
+        block: the block's n neurons.
+        others: the bit of every other neuron.
+
+    Returns:
+        The circuit, which counts the level-1 blocks that it runs; its parameters are the angles of
+        the block's old spins (0 or pi).
+    """
+    builder = Builder(neuron, prepared, len(block), count=True, answers=len(block))
+    where = dict(zip(block, builder.qubits("s", len(block)), strict=True))
+    spare = builder.qubits("spare", 1)[0]
+    ancillas = builder.qubits("block", neuron.ancillas)
+    builder.scratch()
+    builder.begin(builder.circuit.qubits)
+    angles = ParameterVector("probe", len(block))
+    for angle, qubit in zip(angles, where.values(), strict=True):
+        builder.circuit.ry(angle, qubit)
+        builder.circuit.barrier(qubit)
+    for i in block:
+        load = SplitField(
+            _quadratic(prepared), i, prepared.gain, dict(where), others, None, builder.sums(i)
+        )
+        spare = _update_and_reset(builder, i, load, where, spare, ancillas)
+    builder.circuit.measure([where[i] for i in block], builder.answer)
+    builder.parameters = tuple(angles)
     return builder.template()
 
 
@@ -100,9 +137,7 @@ def on_bits(
     angles = ParameterVector("probe", len(answer))
     for output, block in zip(outputs, blocks, strict=True):
         for i in block:
-            circuit.ry(angles[i], output)
-            circuit.measure(output, now[i])
-            circuit.reset(output)
+            prepare_and_measure(circuit, angles[i], output, now[i])
     for _ in range(sweeps):
         for step in range(max(map(len, blocks))):
             for lane, block, output, own in zip(lanes, blocks, outputs, ancillas, strict=True):
@@ -111,9 +146,7 @@ def on_bits(
                 i, new = block[step], set(block[:step])
                 bits = [following[j] if j in new else now[j] for j in range(len(answer))]
                 load = ConditionalField(_quadratic(prepared), i, prepared.gain, bits, lane.sums(i))
-                lane.update(i, load, output, _at(own), lane.reject_if)
-                circuit.measure(output, following[i])
-                circuit.reset(output)
+                lane.fresh_update(i, load, output, own, following[i])
         now, following = following, now
     return _whole(lanes, angles)
 
@@ -123,8 +156,8 @@ def on_qubits(
 ) -> Template:
     """All sweeps in one dynamic circuit, every block on n + k + 1 qubits of its own.
 
-    The neurons are measured before the first sweep and after every one: what was measured is what
-    the other blocks see in the next.
+    The neurons are measured before the first sweep and after every one.  What was measured is what
+    all blocks go on from: a block prepares its own neurons anew, and sees the others as bits.
     """
     lanes = _lanes(neuron, prepared, blocks, sweeps)
     circuit, answer = lanes[0].circuit, lanes[0].answer
@@ -137,10 +170,15 @@ def on_qubits(
         ancillas.append(lane.qubits("block", neuron.ancillas))
         lane.scratch()
     for i, qubit in where.items():
-        circuit.ry(angles[i], qubit)
-        circuit.measure(qubit, answer[i])
+        prepare_and_measure(circuit, angles[i], qubit, answer[i])
     for _ in range(sweeps):
         for index, (lane, block) in enumerate(zip(lanes, blocks, strict=True)):
+            lane.begin(
+                [*(where[i] for i in block), spares[index], *ancillas[index], *lane.scratched]
+            )
+            for i in block:
+                up, down = (partial(_turn, where[i], angle) for angle in (0.0, math.pi))
+                branch(circuit, answer[i], 1, down, up)
             others = {j: bit for j, bit in enumerate(answer) if j not in block}
             for i in block:
                 qubits = {j: where[j] for j in block}
@@ -195,6 +233,11 @@ def _update_and_reset(
     old, where[i] = where[i], spare
     builder.circuit.reset(old)
     return old
+
+
+def _turn(qubit: Qubit, angle: float, circuit: QuantumCircuit) -> None:
+    """Turns a qubit."""
+    circuit.ry(angle, qubit)
 
 
 def _at(ancillas: Sequence[Qubit]) -> Callable[[int], Qubit]:

@@ -14,15 +14,17 @@ from ..blocks.cost import circuit_cost
 from ..blocks.neurons import Neuron, PreparedNeuron, RUSNeuron
 from ..common.checks import check_choice, check_real, settle
 from ..models import Hopfield, Model
+from ..patterns import check_probes
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples
-from .block_circuits import on_bits, on_qubits, one_block, one_block_values
-from .dynamics import NeuronDynamics
-from .feedforward import draw_from_circuits, measured_starts, run_grouped
+from .block_circuits import known_block, on_bits, on_qubits, one_block, one_block_values
+from .dynamics import NeuronDynamics, check_field_loading, loads_synapses, refuse_summed
+from .feedforward import draw_from_circuits, measured_starts, run_grouped, run_known
 from .markov import CHAIN_LIMIT, PAIRS_LIMIT, BlockChain, Chain, law_of_table, product_distribution
 from .mitigated import wanders
 from .partition import frozen_parts, index_parts, inside
-from .probes import as_states, draw_starts, one_row
+from .probes import as_states, one_row
 from .registers import probe_angles, single_neuron
+from .streams import Streams
 from .template import Template
 from .trajectories import Account, Draw, draw_from_law, observe, tally, update_together
 
@@ -61,12 +63,14 @@ class BlockDynamics(Method):
 
             - ``"feedforward"``: in classical memory; a field enters a circuit of k + 1 qubits as
               an angle.  All blocks' updates of one step are one batch of runs.
-            - ``"reuse"``: on qubits; a sweep of a block of n neurons is one circuit of n + k + 1
-              qubits, the other blocks being angles of it.  Trajectories share a run only where
-              all spins that matter agree, so that it takes more runs than feedforward.
+            - ``"reuse"``: on qubits, prepared anew for every sweep from what was measured; a sweep
+              of a block of n neurons is one circuit of n + k + 1 qubits, the other blocks being
+              angles of it.  Trajectories share a run only where all spins that matter agree, so
+              that it takes more runs than feedforward.
         gain: angle in radians per unit of field, one for the whole network with its weak links:
             ``"safe"``, ``"typical"`` or a number, as in :class:`NeuronDynamics`.
         fold: allows a number beyond the safe gain.
+        field_loading: as in :class:`NeuronDynamics`, with ``register="feedforward"``.
 
     Raises:
         TypeError: an argument has a wrong type.
@@ -94,6 +98,7 @@ class BlockDynamics(Method):
     register: str = "feedforward"
     gain: str | float = "safe"
     fold: bool = False
+    field_loading: str | None = None
 
     def __post_init__(self) -> None:
         # A frozen dataclass is compared and printed: lists and arrays become nested tuples.
@@ -103,6 +108,12 @@ class BlockDynamics(Method):
             link=check_real(self.link, "link", minimum=0.0, maximum=1.0),
             register=check_choice(self.register, "register", REGISTERS),
         )
+        check_field_loading(self.field_loading)
+        if self.field_loading is not None and self.register != "feedforward":
+            raise ValueError(
+                "field_loading says how a field gets from classical memory into a circuit; leave "
+                f"it out with register={self.register!r}, or use register='feedforward'."
+            )
         whole = self._whole()
         settle(self, sweeps=whole.sweeps, gain=whole.gain, fold=whole.fold)
 
@@ -172,8 +183,9 @@ class BlockDynamics(Method):
         ``register="reuse"`` its neurons, too.  What the other blocks held when the sweep began
         is read from classical bits.  The first N classical bits (register ``neurons``) are the
         recalled state; runs in which a bit of a ``failed`` or ``rejected`` register is 1 do not
-        count.  :func:`~qhopfield.circuits.recall` runs smaller circuits with the same law: one
-        neuron or one block each, the bits entering as angles.
+        count.  :func:`~qhopfield.circuits.recall` runs this circuit's gates, cut where its qubits
+        are reset, with the bits known that it has measured: one neuron or one block each.  Without
+        noise, what is known enters as one angle.
 
         Args:
             model: the memory.
@@ -192,6 +204,7 @@ class BlockDynamics(Method):
 
     def template(self, model: Model) -> Template:
         """The circuit of :meth:`circuit` with the angles of the probe open."""
+        refuse_summed(self.field_loading)
         build = on_bits if self.register == "feedforward" else on_qubits
         return build(self.neuron, self.prepared(model), self.partition(model), self.sweeps)
 
@@ -302,8 +315,10 @@ class BlockDynamics(Method):
     ) -> Samples:
         """Draws trajectories from the law, at any size; see :meth:`Method.sample_law`."""
         prepared = self.prepared(model)
-        starts = draw_starts(_no_amplitudes(probes), model.num_neurons, shots, rng)
-        draw = draw_from_law(prepared, rng)
+        rows = check_probes(_no_amplitudes(probes), model.num_neurons)
+        streams = Streams(rng, len(rows), shots)
+        starts = streams.starts(rows, model.num_neurons)
+        draw = draw_from_law(prepared, streams)
         return self._drive(model, prepared, starts, shots, draw, progress)
 
     def _drive(
@@ -326,11 +341,24 @@ class BlockDynamics(Method):
         largest = max(map(len, blocks))
         for sweep in range(self.sweeps):
             # What other blocks add stays as it is now; flips add rows of the weights inside.
-            fields = network.local_field(states)
+            fields, began = network.local_field(states), states.copy()
             for step in range(largest):
-                neurons = np.array([block[step] for block in blocks if step < len(block)])
-                seen, old = fields[:, neurons], states[:, neurons]
-                new = update_together(neurons, seen, old, alive, account, draw)
+                going = [block for block in blocks if step < len(block)]
+                neurons = np.array([block[step] for block in going])
+                own = np.zeros((len(going), model.num_neurons), dtype=bool)
+                for row, block in zip(own, going, strict=True):
+                    row[list(block)] = True
+
+                def seen(
+                    live: NDArray[np.intp],
+                    began: NDArray[np.int8] = began,
+                    own: NDArray[np.bool_] = own,
+                ) -> NDArray[np.int8]:
+                    pair = np.where(own, states[live, None], began[live, None])
+                    return np.asarray(pair.reshape(-1, model.num_neurons))
+
+                told, old = fields[:, neurons], states[:, neurons]
+                new = update_together(neurons, told, old, alive, account, draw, seen)
                 fields += (new - old).astype(np.float64) @ inner[neurons]
                 states[:, neurons] = new
                 if progress is not None:
@@ -367,9 +395,10 @@ class BlockDynamics(Method):
             simpler="RUSNeuron(attempts=1) needs no loops, and RotationNeuron() with "
             "register='feedforward' needs neither loops nor resets.",
         )
-        starts = measured_starts(probes, model.num_neurons, shots, runner, rng)
+        synapses = loads_synapses(self.field_loading, prepared.model) and not runner.ideal
+        starts = measured_starts(probes, model.num_neurons, shots, runner, rng, synapses)
         if self.register == "feedforward":
-            draw = draw_from_circuits(self.neuron, prepared, runner, rng)
+            draw = draw_from_circuits(self.neuron, prepared, runner, rng, synapses)
             return self._drive(model, prepared, starts, shots, draw, progress)
         return self._run_blocks(model, prepared, starts, shots, runner, rng, progress)
 
@@ -383,19 +412,36 @@ class BlockDynamics(Method):
         rng: np.random.Generator,
         progress: Progress | None,
     ) -> Samples:
-        """One circuit a block and sweep; trajectories with equal spins share its runs."""
+        """One circuit per block and sweep; trajectories with equal spins share its runs.
+
+        Without noise what the other blocks add is summed, and enters as one angle; with noise every
+        synapse is a gate of its own, as in :meth:`circuit`.
+        """
         blocks = self.partition(model)
-        circuits = [one_block(self.neuron, prepared, block, count=True) for block in blocks]
+        ideal = runner.ideal
+        circuits = (
+            [one_block(self.neuron, prepared, block, count=True) for block in blocks]
+            if ideal
+            else []
+        )
+        known = [KnownBlock(self.neuron, prepared, block) for block in blocks]
         alive, used = np.ones(len(states), dtype=bool), np.zeros(len(states))
         trace = [observe(model, states, alive, shots)]
         for sweep in range(self.sweeps):
             live = np.flatnonzero(alive)
             before = states[live]
-            for number, (block, circuit) in enumerate(zip(blocks, circuits, strict=True)):
+            for number, block in enumerate(blocks):
                 if live.size:
                     own = np.array(block)
-                    values = one_block_values(prepared, block, before)
-                    new, accepted, ran = run_grouped(circuit, values, len(own), runner, rng)
+                    if ideal:
+                        values = one_block_values(prepared, block, before)
+                        new, accepted, ran = run_grouped(
+                            circuits[number], values, len(own), runner, rng
+                        )
+                    else:
+                        new, accepted, ran = run_known(
+                            [known[number].circuit(row) for row in before], len(own), runner, rng
+                        )
                     states[np.ix_(live, own)] = new
                     alive[live] &= accepted
                     used[live] += ran
@@ -412,6 +458,31 @@ class BlockDynamics(Method):
             repeats=bool(prepared.level),
             trace=trace,
         )
+
+
+class KnownBlock:
+    """Circuits of one sweep of a block; those that see equal spins of the others are one.
+
+    Args:
+        neuron: the neuron.
+        prepared: its law in the network.
+        block: the block's neurons.
+    """
+
+    def __init__(self, neuron: Neuron, prepared: PreparedNeuron, block: tuple[int, ...]) -> None:
+        self._neuron, self._prepared, self._block = neuron, prepared, block
+        self._templates: dict[bytes, Template] = {}
+
+    def circuit(self, spins: NDArray[np.int8]) -> tuple[Template, list[float]]:
+        """The circuit of a sweep that begins with spins (N,), and what it is bound to."""
+        rest = np.delete(spins, self._block)
+        key = rest.tobytes()
+        if key not in self._templates:
+            places = np.delete(np.arange(len(spins)), self._block).tolist()
+            bits = dict(zip(places, (rest < 0).astype(int).tolist(), strict=True))
+            self._templates[key] = known_block(self._neuron, self._prepared, self._block, bits)
+        own = spins[list(self._block)].astype(np.float64)
+        return self._templates[key], probe_angles(own).tolist()
 
 
 def _check_model(model: Model) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,11 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
+from scipy.special import ndtri, stdtrit
 
 from .. import laws
 from ..blocks.cost import circuit_cost
 from ..blocks.neurons import Neuron, PreparedNeuron, RUSNeuron, ThresholdNeuron
-from ..common.checks import check_choice, check_count, check_flag, check_real, settle, shown
+from ..common.checks import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_kind,
+    check_real,
+    settle,
+    shown,
+)
 from ..common.randomness import Seed, as_generator
 from ..models import (
     DenseAssociativeMemory,
@@ -29,17 +39,25 @@ from .base import Bill, Law, Method, Probes, Progress, Runner, Samples
 from .feedforward import draw_from_circuits, measured_starts
 from .markov import CHAIN_LIMIT, PAIRS_LIMIT, Chain, law_of_table, product_distribution
 from .mitigated import wanders
-from .probes import as_states, check_state, draw_starts, one_row
+from .probes import as_states, check_state, one_row
 from .registers import REGISTERS, Plan
+from .streams import Streams
 from .template import Template, read_counts
 from .trajectories import Draw, draw_from_law, drive, frozen_order
 
-# A circuit holds one random order; this many are drawn for the shots of a qubit register.
-SCHEDULES = 32
+SCHEDULES = 64
+"""The most random orders, a circuit each, that a recall with neurons on qubits runs."""
+
+FIELD_LOADINGS = ("synapses", "sum")
+
+# Beyond so many shots of a probe no order is drawn for each, for a table of them would be large.
+_MOST_DRAWN = 1 << 20
+
 # What to use on a device that lacks what a neuron's circuit needs.
 _SIMPLER = (
     "RUSNeuron(attempts=1) needs no loops, register='coherent' neither resets nor branches, and "
-    "RotationNeuron() with register='feedforward' needs neither."
+    "RotationNeuron() with register='feedforward', field_loading='sum' needs "
+    "neither."
 )
 
 
@@ -50,13 +68,13 @@ class NeuronDynamics(Method):
     Args:
         neuron: how a neuron answers to its field.
         sweeps: how often each neuron is updated, >= 1.
-        order: ``"sequential"``, ``"random"`` (every trajectory draws its own order each sweep) or
-            neuron indices, (L,) for every sweep or (sweeps, L).
+        order: ``"sequential"``, ``"random"`` (every trajectory draws its own order each sweep; on
+            qubits see below) or neuron indices, (L,) for every sweep or (sweeps, L).
         synchronous: whether a sweep updates all neurons at once; ``order`` then plays no part.
         register: where the neurons live.
 
-            - ``"feedforward"``: in classical memory; a field enters a circuit of k + 1 qubits as
-              an angle, whatever N.
+            - ``"feedforward"``: in classical memory; a field enters a circuit of k + 1 qubits,
+              whatever N, see ``field_loading``.
             - ``"reuse"``: on N + k + 1 qubits, the old neuron being reset after each update.
             - ``"coherent"``: on N qubits and a fresh one an update, nothing measured before the
               end. A RUS neuron cannot repeat there and post-selects.
@@ -64,6 +82,24 @@ class NeuronDynamics(Method):
             folds), ``"typical"`` (set by the fields near the stored patterns; rarer, larger
             fields fold back, and the result reports how many did), or a number.
         fold: allows a number beyond the safe gain.
+        field_loading: how a field gets from classical memory into the circuit, with
+            ``register="feedforward"``. Without noise both give one law, and recall runs the second.
+
+            - ``"synapses"``: one rotation per synapse, applied if its bit is 1; every entry of the
+              probe is prepared and measured first. This is the dynamic circuit of
+              :meth:`circuit`, and what recall runs on whatever has noise, gate for gate: cut
+              where its qubits are reset, with the bits known that it has measured.
+            - ``"sum"``: the computer that steers the device adds the field up, and it enters as
+              one rotation: fewer gates, a run per update, and no single circuit that Qiskit could
+              write down.
+            - None: ``"synapses"`` where the field is a sum over neurons (a :class:`Hopfield`
+              network), else ``"sum"``.
+
+    With ``order="random"`` and neurons on qubits a circuit holds one order.  Recall draws an order
+    per trajectory and runs each as often as it came, if these are at most 64 orders.  If they are
+    more, 64 are drawn, shared by all probes and dealt out evenly: trajectories of one order then
+    vary together, and the result counts the independent ones
+    (:attr:`~qhopfield.circuits.RecallResult.effective_shots`).
 
     Raises:
         TypeError: an argument has a wrong type.
@@ -80,6 +116,7 @@ class NeuronDynamics(Method):
     register: str = "feedforward"
     gain: str | float = "safe"
     fold: bool = False
+    field_loading: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
@@ -104,6 +141,13 @@ class NeuronDynamics(Method):
             check_choice(self.gain, "gain", ("safe", "typical"))
         else:
             settle(self, gain=check_real(self.gain, "gain", minimum=0.0, exclusive=True))
+        check_field_loading(self.field_loading)
+        if self.field_loading is not None and self.register != "feedforward":
+            raise ValueError(
+                "field_loading says how a field gets from classical memory into a circuit, which "
+                f"register={self.register!r} does not do; leave it out, or use "
+                "register='feedforward'."
+            )
 
     # What a model makes of the choices.
 
@@ -145,7 +189,7 @@ class NeuronDynamics(Method):
             TypeError: ``model`` is no model that neuron dynamics can run.
             ValueError: the gain does not fit.
         """
-        _check_model(model)
+        self._check_model(model)
         check_order(self.order, model.num_neurons, self.sweeps)
         threshold = isinstance(self.neuron, ThresholdNeuron)
         gain = 0.0 if threshold else self.resolved_gain(model)
@@ -159,7 +203,7 @@ class NeuronDynamics(Method):
 
     def plan(self, model: Model, rng: np.random.Generator) -> Plan:
         """The updates in their order; a random one is drawn."""
-        _check_model(model)
+        self._check_model(model)
         if self.synchronous:
             return Plan.synchronous(model.num_neurons, self.sweeps)
         schedule = draw_schedule(self.order, model.num_neurons, self.sweeps, 1, rng)
@@ -227,6 +271,7 @@ class NeuronDynamics(Method):
                 "A probe with amplitudes needs its neurons on qubits: register='feedforward' "
                 "keeps them in classical memory. Use register='coherent' or 'reuse'."
             )
+        refuse_summed(self.field_loading)
         return registers.feedforward(neuron, prepared, plan, count)
 
     def bill(self, model: Model) -> Bill:
@@ -280,7 +325,7 @@ class NeuronDynamics(Method):
             ValueError: too many neurons (18, or 12 with a random order or synchronous updates):
                 use :func:`~qhopfield.circuits.recall` with ``exact=True``, which then samples.
         """
-        _check_model(model)
+        self._check_model(model)
         num_neurons = model.num_neurons
         limit = self.law_limit
         if num_neurons > limit:
@@ -347,24 +392,22 @@ class NeuronDynamics(Method):
     ) -> Samples:
         """Draws trajectories from the law, at any size; see :meth:`Method.sample_law`."""
         prepared = self.prepared(model)
-        return self._drive(
-            model, prepared, probes, shots, draw_from_law(prepared, rng), rng, progress
-        )
+        streams = Streams(rng, _number_of(probes, model), shots)
+        schedule = streams.schedule(self.order, model.num_neurons, self.sweeps)
+        starts = streams.starts(probes, model.num_neurons)
+        draw = draw_from_law(prepared, streams)
+        return self._drive(model, prepared, starts, schedule, shots, draw, progress)
 
     def _drive(
         self,
         model: Model,
         prepared: PreparedNeuron,
-        probes: Probes,
+        starts: NDArray[np.int8],
+        schedule: NDArray[np.int64],
         shots: int,
         draw: Draw,
-        rng: np.random.Generator,
         progress: Progress | None,
-        starts: NDArray[np.int8] | None = None,
     ) -> Samples:
-        if starts is None:
-            starts = draw_starts(probes, model.num_neurons, shots, rng)
-        schedule = draw_schedule(self.order, model.num_neurons, self.sweeps, len(starts), rng)
         return drive(
             model,
             prepared,
@@ -409,14 +452,17 @@ class NeuronDynamics(Method):
                 "keeps them in classical memory. Use register='coherent' or 'reuse'."
             )
         prepared = self.prepared(model)
-        draw = draw_from_circuits(self._effective_neuron(), prepared, runner, rng)
+        # Without noise the sum has the same law in a shorter circuit.
+        synapses = loads_synapses(self.field_loading, model) and not runner.ideal
+        draw = draw_from_circuits(self._effective_neuron(), prepared, runner, rng, synapses)
         runner.admit(
             self.qubits(model),
             "Use RUSNeuron(level=...), whose circuit needs level + 1 qubits, or fewer bits.",
             simpler=_SIMPLER,
         )
-        starts = measured_starts(probes, model.num_neurons, shots, runner, rng)
-        return self._drive(model, prepared, probes, shots, draw, rng, progress, starts)
+        starts = measured_starts(probes, model.num_neurons, shots, runner, rng, synapses)
+        schedule = draw_schedule(self.order, model.num_neurons, self.sweeps, len(starts), rng)
+        return self._drive(model, prepared, starts, schedule, shots, draw, progress)
 
     def _run_registers(
         self,
@@ -427,12 +473,8 @@ class NeuronDynamics(Method):
         rng: np.random.Generator,
         progress: Progress | None,
     ) -> Samples:
-        """Whole circuits: one for all probes, or one a random order."""
+        """Whole circuits: one for all probes, or one per random order."""
         runner.admit(self.qubits(model), self._lighter(model), simpler=_SIMPLER)
-        random_order = isinstance(self.order, str) and self.order == "random"
-        parts = min(shots, SCHEDULES) if random_order and not self.synchronous else 1
-        share = np.full(parts, shots // parts)
-        share[: shots % parts] += 1
         states = as_states(probes)
         if states is None:
             angles = registers.probe_angles(check_probes(probes, model.num_neurons))
@@ -441,38 +483,193 @@ class NeuronDynamics(Method):
             number = len(states)
             for state in states:
                 check_state(state, model.num_neurons)
+        plans, shares, alike = self._plans(model, number, shots, rng)
         readings: list[dict[int, int]] = [{} for _ in range(number)]
+        parts: list[list[dict[int, int]]] = [[] for _ in range(number)]
         template: Template | None = None
-        for part, portion in enumerate(share):
-            plan = self.plan(model, rng)
+        for step, (plan, portions) in enumerate(zip(plans, shares, strict=True)):
             if states is None:
                 template = self.template(model, plan, count=True)
-                counted = runner.run(
-                    template.circuit,
-                    template.parameters,
-                    angles,
-                    np.full(number, portion),
-                    rng,
-                )
+                counted = runner.run(template.circuit, template.parameters, angles, portions, rng)
             else:
                 counted = []
-                for state in states:
+                for state, portion in zip(states, portions, strict=True):
                     template = self.template(model, plan, state, count=True)
                     once = np.zeros((1, 0))
                     counted += runner.run(template.circuit, (), once, np.array([portion]), rng)
-            for total, counts in zip(readings, counted, strict=True):
+            for total, mine, counts in zip(readings, parts, counted, strict=True):
+                mine.append(counts)
                 for reading, count in counts.items():
                     total[reading] = total.get(reading, 0) + count
             if progress is not None:
-                progress(part + 1, parts)
-        assert template is not None  # parts >= 1
-        return read_counts(template, readings, model.num_neurons, shots, self._updates(model))
+                progress(step + 1, len(plans))
+        assert template is not None  # there is at least one plan
+        samples = read_counts(template, readings, model.num_neurons, shots, self._updates(model))
+        if not alike:
+            return samples
+        effective = [
+            _effective_of(template, mine, shares[:, probe], model.num_neurons)
+            for probe, mine in enumerate(parts)
+        ]
+        return replace(samples, effective=np.array(effective))
+
+    def _plans(
+        self, model: Model, number: int, shots: int, rng: np.random.Generator
+    ) -> tuple[list[Plan], NDArray[np.int64], bool]:
+        """What runs how often for each probe.
+
+        Returns:
+            K plans, the shots of each for each probe, (K, P), and whether shots share an order that
+            was not drawn for each of them.
+        """
+        if self.synchronous or not (isinstance(self.order, str) and self.order == "random"):
+            return [self.plan(model, rng)], np.full((1, number), shots), False
+        streams = Streams(rng, number, min(shots, _MOST_DRAWN))
+        drawn = streams.schedule(self.order, model.num_neurons, self.sweeps)
+        # Rows as strings of bytes: np.unique(axis=0) makes a field of each column.
+        rows = np.ascontiguousarray(drawn).view(np.dtype((np.void, drawn[0].nbytes))).reshape(-1)
+        many = len(np.unique(rows[: 4 * SCHEDULES])) > SCHEDULES or shots > _MOST_DRAWN
+        if not many:
+            _, first, which = np.unique(rows, return_index=True, return_inverse=True)
+            many = len(first) > SCHEDULES
+        if not many:
+            places = which.reshape(number, shots)
+            table = [np.bincount(row, minlength=len(first)) for row in places]
+            plans = [Plan.asynchronous(row) for row in drawn[first]]
+            return plans, np.stack(table, axis=1), False
+        count = min(shots, SCHEDULES)
+        share = np.full(count, shots // count)
+        share[: shots % count] += 1
+        drawn = draw_schedule(self.order, model.num_neurons, self.sweeps, count, rng)
+        shares = np.repeat(share[:, None], number, axis=1)
+        return [Plan.asynchronous(row) for row in drawn], shares, bool(shots > count)
+
+    def _check_model(self, model: Model) -> None:
+        """Refuses a model without what the register needs.
+
+        Raises:
+            TypeError: it is no model, or no circuit loads its field.
+        """
+        if isinstance(model, (Hopfield, DenseAssociativeMemory)):
+            return
+        check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
+        name = type(model).__name__
+        if isinstance(self.neuron, ThresholdNeuron):
+            raise TypeError(
+                "ThresholdNeuron() adds the field up as an integer, from the weights of a Hopfield "
+                "network or the separation function of a DenseAssociativeMemory, and a "
+                f"{name} has neither. RUSNeuron(level=...) and RotationNeuron() with "
+                "register='feedforward' need the local field only."
+            )
+        if self.register != "feedforward":
+            raise TypeError(
+                f"register={self.register!r} loads the field from qubits, and there are circuits "
+                "for that for a Hopfield network and a DenseAssociativeMemory only, got "
+                f"{name}. register='feedforward' needs the local field only."
+            )
 
 
-def _check_model(model: Model) -> None:
-    if not isinstance(model, (Hopfield, DenseAssociativeMemory)):
-        raise TypeError(
-            "NeuronDynamics needs a Hopfield or DenseAssociativeMemory, got "
-            f"{type(model).__name__}. FilteredMemory() and AmplifiedMemory() recall from any model "
-            "with patterns."
+def _number_of(probes: Probes, model: Model) -> int:
+    """How many probes there are."""
+    states = as_states(probes)
+    return len(check_probes(probes, model.num_neurons) if states is None else states)
+
+
+def _effective_of(
+    template: Template,
+    parts: Sequence[dict[int, int]],
+    shots: NDArray[np.int64],
+    num_neurons: int,
+) -> float:
+    """Accepted shots of one probe that are as good as those of its orders, part by part."""
+    mask = (1 << num_neurons) - 1
+    accepted: list[dict[int, int]] = []
+    for counts in parts:
+        kept: dict[int, int] = {}
+        for reading, count in counts.items():
+            if not reading & template.rejecting:
+                kept[reading & mask] = kept.get(reading & mask, 0) + count
+        accepted.append(kept)
+    total: dict[int, int] = {}
+    for kept in accepted:
+        for state, count in kept.items():
+            total[state] = total.get(state, 0) + count
+    best = max(sorted(total), key=total.__getitem__, default=0)
+    return _effective_shots(
+        np.array([sum(kept.values()) for kept in accepted], dtype=np.float64),
+        np.array([kept.get(best, 0) for kept in accepted], dtype=np.float64),
+        shots,
+    )
+
+
+def check_field_loading(value: object) -> None:
+    """Refuses what names no way to load a field.
+
+    Raises:
+        ValueError: neither ``"synapses"``, ``"sum"`` nor None.
+    """
+    if value is not None:
+        check_choice(value, "field_loading", FIELD_LOADINGS)
+
+
+def refuse_summed(field_loading: str | None) -> None:
+    """Refuses to write down a circuit whose fields are added up outside of it.
+
+    Raises:
+        ValueError: ``field_loading`` is ``"sum"``.
+    """
+    if field_loading == "sum":
+        raise ValueError(
+            "field_loading='sum' adds each field up outside of the circuit, so that there is a run "
+            "per update and no single circuit; recall(...) makes these runs. Use "
+            "field_loading='synapses' for one dynamic circuit."
         )
+
+
+def loads_synapses(field_loading: str | None, model: Model) -> bool:
+    """Whether a field enters the circuit synapse by synapse.
+
+    Raises:
+        ValueError: it was to do so, and the field is no sum over neurons.
+    """
+    if field_loading == "synapses" and not isinstance(model, Hopfield):
+        raise ValueError(
+            "field_loading='synapses' turns one rotation per synapse, and the field of a "
+            f"{type(model).__name__} is no sum over neurons: use field_loading='sum', or leave it "
+            "out."
+        )
+    return field_loading != "sum" and isinstance(model, Hopfield)
+
+
+def _effective_shots(
+    counts: NDArray[np.float64], hits: NDArray[np.float64], shots: NDArray[np.int64]
+) -> float:
+    """Accepted shots that are as good as those of a few orders, whose shots vary together.
+
+    The variance of a share over orders is estimated as that of a ratio of cluster totals, and
+    compared with that of independent shots; the smaller one of the share of the most probable
+    state and of the accepted share counts.  The estimate rests on few orders, and so on Student's
+    distribution.
+
+    Args:
+        counts: accepted shots of each order, (K,).
+        hits: those of them in the most probable state, (K,).
+        shots: all shots of each order, (K,).
+
+    Source: W. G. Cochran 1977, Sampling Techniques, 3rd ed., eqs. 9.14 and 11.16.
+    """
+    accepted, orders = float(counts.sum()), len(shots)
+    if not accepted or (shots <= 1).all():
+        return accepted
+    ratios = []
+    for part, whole in ((hits, counts), (counts, shots.astype(np.float64))):
+        share = float(part.sum() / whole.sum())
+        if share == 1.0 and whole is not counts:
+            continue  # nothing is ever rejected
+        spread = float(((part - share * whole) ** 2).sum()) * orders / (orders - 1)
+        independent = share * (1.0 - share) * float(whole.sum())
+        # All agree: it is not known how much they vary together; each order is worth one shot.
+        ratio = independent / spread if spread > 0.0 else orders / float(whole.sum())
+        ratios.append(min(ratio, 1.0))
+    quantile = float(stdtrit(orders - 1, 0.975) / ndtri(0.975))
+    return accepted * min(ratios) / quantile**2

@@ -17,6 +17,7 @@ from ..blocks.fields import (
     ConditionalField,
     DenseField,
     FieldLoader,
+    KnownField,
     QuadraticField,
     distance_width,
 )
@@ -131,7 +132,8 @@ def feedforward(
 ) -> Template:
     """One dynamic circuit whose neurons are classical bits: k + 1 qubits for any N.
 
-    Every synapse is a rotation that is applied if its bit is 1.
+    Every entry of the probe is prepared and measured, and every synapse is a rotation that is
+    applied if its bit is 1.  Each begins with qubits that are reset.
 
     Raises:
         ValueError: the model's field is not a sum over neurons, so that no rotation a neuron
@@ -141,8 +143,8 @@ def feedforward(
     if not isinstance(model, Hopfield):
         raise ValueError(
             f"One dynamic circuit with register='feedforward' loads quadratic fields only, got "
-            f"{model!r}. Use register='reuse' for its circuit; recall(...) runs feedforward for "
-            "every model, one small circuit an update."
+            f"{model!r}. Use register='reuse' for its circuit, where it has one; recall(...) runs "
+            "feedforward for every model, one small circuit per update."
         )
     builder = Builder(neuron, prepared, plan.updates, count)
     now = builder.answer
@@ -156,23 +158,32 @@ def feedforward(
         now, following = following, now
     angles = ParameterVector("probe", model.num_neurons)
     for angle, bit in zip(angles, now, strict=True):
-        builder.circuit.ry(angle, output)
-        builder.circuit.measure(output, bit)
-        builder.circuit.reset(output)
+        prepare_and_measure(builder.circuit, angle, output, bit)
     builder.parameters = tuple(angles)
     for step in plan.steps:
         for i in step:
             load = ConditionalField(model, i, prepared.gain, now, builder.sums(i))
-            builder.update(i, load, output, lambda level: ancillas[level - 1], builder.reject_if)
-            builder.circuit.measure(output, following[i])
-            builder.circuit.reset(output)
+            builder.fresh_update(i, load, output, ancillas, following[i])
         if together:
             now, following = following, now
     return builder.template()
 
 
+def prepare_and_measure(
+    circuit: QuantumCircuit, angle: Parameter, output: Qubit, bit: Clbit
+) -> None:
+    """Prepares and measures one entry of a probe on a qubit that is reset first.
+
+    The barrier keeps a transpiler from looking back: what runs alone is what runs in a row.
+    """
+    circuit.barrier(output)
+    circuit.reset(output)
+    circuit.ry(angle, output)
+    circuit.measure(output, bit)
+
+
 def single_neuron(neuron: Neuron, prepared: PreparedNeuron, count: bool = True) -> Template:
-    """One update whose field is a circuit parameter: what ``recall`` runs with feedforward."""
+    """One update whose field is summed beforehand and enters as one parameter."""
     builder = Builder(neuron, prepared, 1, count, answers=1)
     output = builder.qubits("output", 1)[0]
     ancillas = builder.qubits("block", neuron.ancillas)
@@ -191,12 +202,51 @@ def single_neuron(neuron: Neuron, prepared: PreparedNeuron, count: bool = True) 
     return builder.template()
 
 
-def single_spin() -> Template:
-    """One undecided entry of a probe, prepared and measured."""
+def known_neuron(
+    neuron: Neuron,
+    prepared: PreparedNeuron,
+    index: int,
+    added: int,
+    places: tuple[tuple[int, ...], ...] | None,
+    alone: bool,
+) -> Template:
+    """One update of :func:`feedforward`, gate for gate, where the other neurons are known.
+
+    Args:
+        neuron: the neuron.
+        prepared: its law in the model.
+        index: the neuron that is updated, or another whose register is as wide.
+        added: how many neurons at -1 add to the field.
+        places: for a threshold neuron, the qubits of its register that each number turns.
+        alone: whether the neuron has no synapses.
+
+    Returns:
+        The circuit; its parameters are what is loaded first and what each neuron at -1 adds.
+    """
+    builder = Builder(neuron, prepared, 1, count=True, answers=1)
+    output = builder.qubits("output", 1)[0]
+    ancillas = builder.qubits("block", neuron.ancillas)
+    builder.scratch(dense=False)
+    values = ParameterVector("field", 1 + added)
+    load = KnownField(list(values), places, alone)
+    builder.fresh_update(index, load, output, ancillas, builder.answer[0])
+    builder.parameters = tuple(values)
+    return builder.template()
+
+
+def single_spin(fresh: bool = False) -> Template:
+    """One entry of a probe, prepared and measured.
+
+    Args:
+        fresh: whether its qubit is reset first, as in :func:`feedforward`.
+    """
     circuit = QuantumCircuit(1, 1)
     angle = Parameter("probe")
-    circuit.ry(angle, 0)
-    circuit.measure(0, 0)
+    if fresh:
+        prepare_and_measure(circuit, angle, circuit.qubits[0], circuit.clbits[0])
+    else:
+        circuit.ry(angle, 0)
+        circuit.measure(0, 0)
     return Template(circuit, (angle,), rejecting=0, counter=None)
 
 
@@ -359,6 +409,35 @@ class Builder:
             final=final,
         )
         self._neuron.append(self.circuit, load, output, work)
+
+    @property
+    def scratched(self) -> list[Qubit]:
+        """The qubits that :meth:`scratch` added."""
+        return [*self._sum, *self._distance]
+
+    def begin(self, qubits: Sequence[Qubit]) -> None:
+        """Resets qubits, behind a barrier: nothing that came before plays a part."""
+        self.circuit.barrier(qubits)
+        self.circuit.reset(qubits)
+
+    def fresh_update(
+        self,
+        neuron: int,
+        load: FieldLoader,
+        output: Qubit,
+        ancillas: Sequence[Qubit],
+        bit: Clbit,
+    ) -> None:
+        """Adds one update on qubits that are reset first, and measures it.
+
+        Nothing is left over from the update before, not even an error: updates that run alone
+        and updates in a row are the same.
+        """
+        self.begin([output, *ancillas, *self._sum])
+        self.update(
+            neuron, load, output, lambda level: ancillas[level - 1], self.reject_if, final=True
+        )
+        self.circuit.measure(output, bit)
 
     def reject_if(self, ancilla: Qubit) -> None:
         """Measures an ancilla; the run does not count if it is 1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,14 +14,33 @@ from ..common.checks import as_array, check_choice, shown
 from ..models import FieldTracker, Hopfield, Model
 from ..patterns import overlaps
 from .base import Progress, Samples, Trace, gather
+from .streams import Streams
+
+
+@dataclass(frozen=True)
+class Updates:
+    """Updates that are made at the same time: U of each of some trajectories, E = U * live ones.
+
+    Attributes:
+        neurons: which neuron each updates: one for all, or (E,).
+        fields: their fields, (E,).
+        spins: their old spins, (E,).
+        live: the trajectories, by index or as a slice of all; each has U updates in a row.
+        seen: gives the states that the updated neurons see, (E, N).
+    """
+
+    neurons: int | NDArray[np.int64]
+    fields: NDArray[np.float64]
+    spins: NDArray[np.int8]
+    live: NDArray[np.intp] | slice
+    seen: Callable[[], NDArray[np.int8]]
+
 
 Draw: TypeAlias = Callable[
-    [int | NDArray[np.int64], NDArray[np.float64], NDArray[np.int8]],
-    tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64] | None],
+    [Updates], tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64] | None]
 ]
-"""From neurons (one, or one a trajectory), their fields and their old spins: new spins, whether
-the update was accepted, and the level-1 blocks it took (NaN where they were not counted; None
-where their mean by the law is to be taken)."""
+"""From updates: new spins, whether each update was accepted, and the level-1 blocks it took (None
+where their mean by the law is to be taken), (E,) each."""
 
 _UP_OR_DOWN = np.array([-1, 1], dtype=np.int8)
 # So many steps' fields wait for one vectorised look at what they cost.
@@ -45,19 +65,19 @@ def frozen_order(order: Any) -> Any:
     return tuple(map(tuple, rows)) if indices.ndim == 2 else tuple(rows)
 
 
-def draw_from_law(prepared: PreparedNeuron, rng: np.random.Generator) -> Draw:
-    """Draws new spins from the neuron's law."""
+def draw_from_law(prepared: PreparedNeuron, streams: Streams) -> Draw:
+    """Draws new spins from the neuron's law, each probe's from its own generator."""
     bounded = prepared.attempts is not None and bool(prepared.level)
 
-    def draw(
-        neurons: int | NDArray[np.int64], fields: NDArray[np.float64], spins: NDArray[np.int8]
-    ) -> tuple[NDArray[np.int8], NDArray[np.bool_], None]:
-        up = rng.random(len(fields)) < prepared.probability(neurons, fields, spins)
-        accepted = (
-            rng.random(len(fields)) < prepared.acceptance(fields)
-            if bounded
-            else np.ones(len(fields), dtype=bool)
-        )
+    def draw(updates: Updates) -> tuple[NDArray[np.int8], NDArray[np.bool_], None]:
+        fields = updates.fields
+        each = len(fields) // streams.count(updates.live)
+        chance = prepared.probability(updates.neurons, fields, updates.spins)
+        up = streams.uniform(each)[updates.live].reshape(-1) < chance
+        accepted = np.ones(len(fields), dtype=bool)
+        if bounded:
+            numbers = streams.uniform(each)[updates.live].reshape(-1)
+            accepted = numbers < prepared.acceptance(fields)
         return _UP_OR_DOWN[up.view(np.int8)], accepted, None
 
     return draw
@@ -220,7 +240,8 @@ def _step(
     """Updates one neuron of every live trajectory."""
     fields, spins = tracker.field(neurons), tracker.spins(neurons)
     if alive.all():
-        new, accepted, used = draw(neurons, fields, spins)
+        updates = Updates(neurons, fields, spins, slice(None), lambda: tracker.states)
+        new, accepted, used = draw(updates)
         account.note(fields, slice(None), used)
         alive &= accepted
         tracker.assign(neurons, new)
@@ -229,7 +250,8 @@ def _step(
     if not live.size:
         return
     chosen = neurons[live] if isinstance(neurons, np.ndarray) else neurons
-    new, accepted, used = draw(chosen, fields[live], spins[live])
+    updates = Updates(chosen, fields[live], spins[live], live, lambda: tracker.states[live])
+    new, accepted, used = draw(updates)
     account.note(fields, live, used)
     alive[live] = accepted
     spins[live] = new
@@ -245,7 +267,11 @@ def _sweep_at_once(
     """Updates all neurons of every live trajectory from the same state."""
     fields = tracker.all_fields().copy()
     neurons = np.arange(fields.shape[1])
-    moved = update_together(neurons, fields, tracker.states, alive, account, draw)
+
+    def seen(live: NDArray[np.intp]) -> NDArray[np.int8]:
+        return np.repeat(tracker.states[live], len(neurons), axis=0)
+
+    moved = update_together(neurons, fields, tracker.states, alive, account, draw, seen)
     for neuron in range(len(neurons)):
         tracker.assign(neuron, moved[:, neuron])
 
@@ -257,6 +283,7 @@ def update_together(
     alive: NDArray[np.bool_],
     account: Account,
     draw: Draw,
+    seen: Callable[[NDArray[np.intp]], NDArray[np.int8]],
 ) -> NDArray[np.int8]:
     """Updates several neurons of every live trajectory, none of which sees another's new spin.
 
@@ -267,6 +294,7 @@ def update_together(
         alive: which trajectories count, (T,); those with a rejected update are taken out.
         account: told of the updates.
         draw: gives the new spins.
+        seen: gives, for some trajectories, the states that their neurons see, (live * U, N).
 
     Returns:
         The new spins, (T, U); the old ones where a trajectory no longer counts.
@@ -276,9 +304,14 @@ def update_together(
     if not live.size:
         return moved
     size = len(neurons)
-    new, accepted, used = draw(
-        np.tile(neurons, live.size), fields[live].reshape(-1), spins[live].reshape(-1)
+    updates = Updates(
+        np.tile(neurons, live.size),
+        fields[live].reshape(-1),
+        spins[live].reshape(-1),
+        live,
+        lambda: seen(live),
     )
+    new, accepted, used = draw(updates)
     if used is not None:
         used = used.reshape(live.size, size).sum(axis=1)
     account.note(fields, live, used)

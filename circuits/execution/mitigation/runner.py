@@ -35,6 +35,11 @@ class Inner(Protocol):
         """The device's gates and their durations, where there is one."""
         ...
 
+    @property
+    def ideal(self) -> bool:
+        """Whether it has no noise; see :class:`...methods.base.Runner`."""
+        ...
+
     def admit(
         self,
         num_qubits: int,
@@ -123,6 +128,11 @@ class MitigatedRunner:
         ]
         self._suffix = ", mitigated: " + ", ".join(filter(None, parts)) if any(parts) else ""
         self.name = self._inner.name + self._suffix
+
+    @property
+    def ideal(self) -> bool:
+        """Whether what it wraps has no noise."""
+        return self._inner.ideal
 
     def admit(
         self,

@@ -431,7 +431,7 @@ def verbs(method):
         (5, {}, MODEL, ValueError, "blocks=5 would leave parts empty: there are only 4 neurons"),
         ([[0, 1], [2, 4]], {}, MODEL, ValueError, "hold index 4, but there are 4 neurons"),
         ([[3], [0]], {}, MODEL, ValueError, "missing: 1, 2"),
-        (2, {}, "a model", TypeError, "needs a Hopfield network.*got str"),
+        (2, {}, "a model", TypeError, "model must be a memory such as"),
         (
             2,
             {},
