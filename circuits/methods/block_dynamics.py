@@ -393,7 +393,7 @@ class BlockDynamics(Method):
             if self.register == "reuse"
             else "Use RUSNeuron(level=...), whose circuit needs level + 1 qubits, or fewer bits.",
             simpler="RUSNeuron(attempts=1) needs no loops, and RotationNeuron() with "
-            "register='feedforward' needs neither loops nor resets.",
+            "register='feedforward', field_loading='sum' needs neither loops nor resets.",
         )
         synapses = loads_synapses(self.field_loading, prepared.model) and not runner.ideal
         starts = measured_starts(probes, model.num_neurons, shots, runner, rng, synapses)
