@@ -17,6 +17,7 @@ from scipy.special import ndtri, stdtrit
 
 from ..common.checks import check_count, check_flag, check_listed, check_path, check_real, shown
 from ..common.cluster import check_client
+from ..common.files import check_writable, is_special
 from ..common.jobs import run_jobs
 from ..common.journal import Journal
 from ..common.progress import progress_bar
@@ -443,10 +444,12 @@ def _kept(target: Path | None, settings: CapacitySettings, resume: bool) -> list
                 f"csv= needs a {what} that a file can name, such as ModelSpec('hopfield') or a "
                 f"function of a module; got {text}."
             )
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder; a file name was expected.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"The folder {target.parent} does not exist.")
+    if is_special(target):
+        raise ValueError(
+            f"csv= is a file that a later run goes on from, and {target} is no regular file: leave "
+            "csv out, and write the result with its to_csv()."
+        )
+    check_writable(target)
     if not resume or not target.exists():
         return []
     found = CapacityResult.load_csv(target)

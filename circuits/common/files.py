@@ -77,6 +77,15 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     os.unlink(temporary)
 
 
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is standard output, a pipe or a device, which nothing can be read back from.
+
+    Raises:
+        TypeError: ``path`` is no file name.
+    """
+    return _special(path) is not None
+
+
 def is_standard_output(path: str | os.PathLike[str]) -> bool:
     """Whether a path means standard output: ``-``, or a name of the process's first open file."""
     name = os.fspath(path)
@@ -156,8 +165,11 @@ def _regular_target(path: str | os.PathLike[str]) -> Path:
     shown = os.fspath(path)
     if os.path.isdir(shown):
         raise IsADirectoryError(f"{shown} is a folder; a file name was expected.")
+    parent = Path(shown).parent
+    if not parent.is_dir():
+        raise FileNotFoundError(f"The folder {parent} does not exist.")
     target = Path(os.path.realpath(shown))
-    if not target.parent.is_dir():
+    if not target.parent.is_dir():  # that of a link's target
         raise FileNotFoundError(f"The folder {target.parent} does not exist.")
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(f"{shown} is read-only; give another name, or allow writing to it.")

@@ -648,7 +648,8 @@ def test_bad_results_and_figures():
     assert isinstance(result.settings, CapacitySettings)
 
 
-def test_progress_is_drawn_on_standard_error(capsys):
+def test_progress_is_told_on_standard_error(capsys, monkeypatch):
+    monkeypatch.setattr("qhopfield.circuits.common.progress.LINE_EVERY", 0.0)
     capacity(HEBB, progress=True, **{**SMALL, "trials": 2})
     streams = capsys.readouterr()
-    assert "8/8" in streams.err and not streams.out
+    assert "capacity: 8 of 8" in streams.err and not streams.out

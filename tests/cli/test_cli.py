@@ -360,7 +360,7 @@ THIRTY_ONE = ["--order", ",".join(["0", "1", "2"] * 10 + ["0"])]
             [*CY, "--register", "coherent", "--neuron", "rotation", "--sweeps", "1", *THIRTY_ONE],
             "40 qubits need 16 TiB",
         ),
-        ([*CY, "--csv", "nowhere/r.csv"], "the folder nowhere does not exist"),
+        ([*CY, "--csv", "nowhere/r.csv"], "The folder nowhere does not exist"),
         ([*CY, "--json", "empty"], "empty is a folder"),
         ([*CY, "--picture", "r.txt"], "--picture must end in .png or .svg or .pdf"),
         ([*CY, "--save", "r.pkl"], "--save must end in .npz"),
@@ -371,9 +371,9 @@ THIRTY_ONE = ["--order", ",".join(["0", "1", "2"] * 10 + ["0"])]
         (["patterns", "letters"], "'letters' is neither a file"),
         (["patterns", "--limit", "3"], "--limit is for one set, named first"),
         (["patterns", "cy", "--out", "r.txt"], "--out must end in .npy"),
-        (["patterns", "cy", "--out", "nowhere/r.npy"], "the folder nowhere does not exist"),
+        (["patterns", "cy", "--out", "nowhere/r.npy"], "The folder nowhere does not exist"),
         (["showcase", "--shots", "0"], "shots must be >= 1, got 0"),
-        (["showcase", "--picture", "nowhere/r.png"], "the folder nowhere does not exist"),
+        (["showcase", "--picture", "nowhere/r.png"], "The folder nowhere does not exist"),
     ],
 )
 def test_refusals_are_one_line(capsys, tmp_path, arguments, message):

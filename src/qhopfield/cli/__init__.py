@@ -16,6 +16,7 @@ from .capacity import capacity
 from .patterns import patterns
 from .recall import recall
 from .resources import resources
+from .screen import make_printable
 from .showcase import run_showcase, showcase
 from .train import train
 
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, 2 after a wrong request (said in one line on standard error), 130 after
         an interrupt.
     """
+    make_printable()
     try:
         status = app(
             list(sys.argv[1:] if arguments is None else arguments),

@@ -89,7 +89,15 @@ def capacity(
 ) -> None:
     """Measure recall errors of random patterns against load and against corruption."""
     from qhopfield.circuits.capacity import capacity as measure_capacity
+    from qhopfield.circuits.common.files import is_special
 
+    from . import report
+
+    report.check_targets(csv=csv, plot=plot)
+    # A pipe gets the table once, at the end; there is nothing to go on from.
+    stream = csv if csv is not None and is_special(csv) else None
+    if measure not in ("bit", "message", "set"):
+        raise ValueError(f"--measure must be bit, message or set; got {measure!r}.")
     choices = mem.Choices(filter, controls, least, d_min, rounds, iterations, votes)
     takes = model == "modern" or (model == "dense" and power == 0)
     result = measure_capacity(
@@ -108,13 +116,15 @@ def capacity(
         seed=seed,
         workers=workers,
         client=scheduler,
-        csv=csv,
+        csv=None if stream is not None else csv,
         resume=resume,
         progress=True,
     )
-    _show(result)
+    if stream is not None:
+        result.to_csv(stream)
+    _show(result, csv, plot)
     if plot is not None:
-        result.plot(measure=measure).savefig(plot, dpi=150)
+        report.save_figure(result.plot(measure=measure), plot)
 
 
 def _spec(model: str, rule: str, power: int, beta: float | None, takes: bool) -> ModelSpec:
@@ -161,10 +171,11 @@ def _numbers(text: str, name: str, kind: Callable[[str], Number]) -> list[Number
         ) from None
 
 
-def _show(result: CapacityResult) -> None:
-    """Prints one row a point, shares with their intervals."""
-    from rich.console import Console
+def _show(result: CapacityResult, *outputs: Path | None) -> None:
+    """Prints one row for each point, shares with their intervals."""
     from rich.table import Table
+
+    from .screen import console, print_table
 
     table = Table(title="Error rates in percent, with 95 % intervals")
     for name in ("M", "M/N", "flips", "bit", "message", "set"):
@@ -181,4 +192,4 @@ def _show(result: CapacityResult) -> None:
                 for rate, low, high in rates
             ),
         )
-    Console().print(table)
+    print_table(console(*outputs), table)

@@ -45,8 +45,9 @@ def patterns(
 ) -> None:
     """List the pattern sets, show one in the terminal, or write it to a file."""
     from . import report
+    from .screen import console
 
-    screen = report.console()
+    screen = console(out)
     if name is None:
         opt.refuse("one set, named first", store=store, per_label=per_label, limit=limit, out=out)
         _list(screen)
@@ -71,6 +72,7 @@ def _list(screen: Console) -> None:
     from rich.table import Table
 
     from ..circuits.patterns import available_sets, load_set
+    from .screen import print_table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("set", "patterns", "neurons", "source", "licence"):
@@ -78,7 +80,7 @@ def _list(screen: Console) -> None:
     for name in available_sets():
         each = load_set(name)
         table.add_row(name, f"{len(each):,}", _size(each), each.source, each.license)
-    screen.print(table)
+    print_table(screen, table)
 
 
 def _size(chosen: PatternSet) -> str:
@@ -92,7 +94,7 @@ def _show(screen: Console, chosen: PatternSet) -> None:
     shown = chosen.patterns[:MOST_SHOWN]
     shape = chosen.shape or (1, chosen.num_neurons)
     titles = list(chosen.labels[:MOST_SHOWN])
-    for line in report.side_by_side(shown, shape, titles, screen.width):
+    for line in report.side_by_side(screen, shown, shape, titles):
         screen.print(line, markup=False, no_wrap=True, overflow="crop")
     if len(chosen) > MOST_SHOWN:
         screen.print(f"and {len(chosen) - MOST_SHOWN:,} more")

@@ -177,7 +177,7 @@ def recall(
     from ..circuits import AtomizedMemory
     from ..circuits import recall as run
     from ..circuits.common.randomness import as_generator
-    from . import report
+    from . import report, screen
 
     report.check_targets(picture=picture, csv=csv, json=json, save=save)
     as_generator(seed)  # refuses a wrong one before anything is read
@@ -254,8 +254,8 @@ def recall(
 
     written = report.write(result, stored, picture=picture, csv=csv, json=json, save=save)
     if not quiet:
-        out = report.console()
-        out.print(report.recall_table(result, stored))
+        out = screen.console(picture, csv, json, save)
+        screen.print_table(out, report.recall_table(result, stored))
         report.print_summary(out, result)
         report.print_parts(out, result)
         report.print_costs(out, result, seconds)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+from .screen import takes_blocks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,12 +21,15 @@ if TYPE_CHECKING:
     from ..circuits.patterns import PatternSet
 
 PICTURES = (".png", ".svg", ".pdf")
+# What the files of options may be called, where it matters.
+KINDS = {"picture": PICTURES, "plot": PICTURES, "save": (".npz",)}
+FREE = ("picture", "plot")
 MOST_ROWS = 40
 STRIP_HEAD = 10
 NEAREST = "Overlaps are with the stored pattern nearest to what was recalled: no targets are known."
 SHOWN_CHANCE = 0.0005  # smaller ones would print as 0.0 %
 # Of two pixels one above the other: +1 is ink, -1 paper, 0 erased.
-BLOCKS = {
+BLOCKS: Mapping[tuple[int, int], str] = {
     (1, 1): "█",
     (1, -1): "▀",
     (-1, 1): "▄",
@@ -34,11 +40,18 @@ BLOCKS = {
     (-1, 0): "░",
     (0, -1): "░",
 }
-
-
-def console() -> Console:
-    """Standard output, as wide as the terminal; text in brackets and numbers stay as they are."""
-    return Console(highlight=False)
+# The same where the encoding has letters and signs only.
+SIGNS: Mapping[tuple[int, int], str] = {
+    (1, 1): "#",
+    (1, -1): '"',
+    (-1, 1): "_",
+    (-1, -1): " ",
+    (1, 0): "+",
+    (0, 1): "+",
+    (0, 0): ":",
+    (-1, 0): ".",
+    (0, -1): ".",
+}
 
 
 # Files.
@@ -51,21 +64,26 @@ def check_targets(**targets: Path | None) -> None:
         targets: what is to be written where, by the option's name.
 
     Raises:
-        FileNotFoundError: a folder does not exist.
-        IsADirectoryError: a path is a folder.
+        OSError: a path is a folder, or it or its folder does not exist or cannot be written.
         ValueError: a picture or result of an unknown kind, or one path for two files.
     """
+    from ..circuits.common.files import check_writable
+
     for name, path in targets.items():
         if path is None:
             continue
-        if path.is_dir():
-            raise IsADirectoryError(f"--{name}: {path} is a folder; a file name was expected.")
-        if not path.absolute().parent.is_dir():
-            raise FileNotFoundError(f"--{name}: the folder {path.parent} does not exist.")
-        known = {"picture": PICTURES, "save": (".npz",)}.get(name)
-        if known is not None and path.suffix.lower() not in known:
-            raise ValueError(f"--{name} must end in {' or '.join(known)}, got {path.name!r}.")
-    paths = [path.absolute() for path in targets.values() if path is not None]
+        known = KINDS.get(name)
+        # A pipe or a device has no ending; what it gets is the first kind.
+        free = name in FREE and (str(path) == "-" or (path.exists() and not path.is_file()))
+        if known is not None and not (free and not path.suffix) and not path.is_dir():
+            if path.suffix.lower() not in known:
+                raise ValueError(f"--{name} must end in {' or '.join(known)}, got {path.name!r}.")
+        try:
+            check_writable(path)
+        except OSError as error:
+            text = error.strerror or str(error)
+            raise type(error)(f"--{name}: {text}") from error
+    paths = [path.resolve() for path in targets.values() if path is not None]
     if len(set(paths)) < len(paths):
         raise ValueError("Two outputs have one path; give each a file of its own.")
 
@@ -74,7 +92,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Writes a figure; the file is whole or not there."""
     from ..circuits.common.files import whole_file
 
-    kind = path.suffix.lower().lstrip(".")
+    kind = path.suffix.lower().lstrip(".") or PICTURES[0].lstrip(".")
     with whole_file(path) as file:
         figure.savefig(file, format=kind, dpi=150)
 
@@ -104,7 +122,11 @@ def write(
 
 def print_written(out: Console, paths: list[Path]) -> None:
     """Says where files are."""
+    from ..circuits.common.files import is_standard_output
+
     for path in paths:
+        if is_standard_output(path):
+            continue
         # Unwrapped, so that it can be copied.
         out.print(f"Wrote {path.absolute()}", markup=False, soft_wrap=True)
 
@@ -112,21 +134,24 @@ def print_written(out: Console, paths: list[Path]) -> None:
 # Pictures in the terminal.
 
 
-def half_blocks(picture: NDArray[Any]) -> list[str]:
-    """A picture of +1, -1 and 0 as lines of text, two rows of pixels a line."""
+def half_blocks(
+    picture: NDArray[Any], characters: Mapping[tuple[int, int], str] = BLOCKS
+) -> list[str]:
+    """A picture of +1, -1 and 0 as lines of text, two rows of pixels in each line."""
     rows = picture.tolist()
     if len(rows) % 2:
         rows.append([-1] * len(rows[0]))
     return [
-        "".join(BLOCKS[int(upper), int(lower)] for upper, lower in zip(*pair, strict=True))
+        "".join(characters[int(upper), int(lower)] for upper, lower in zip(*pair, strict=True))
         for pair in zip(rows[::2], rows[1::2], strict=True)
     ]
 
 
 def side_by_side(
-    states: NDArray[Any], shape: tuple[int, int], titles: list[str] | None, width: int
+    out: Console, states: NDArray[Any], shape: tuple[int, int], titles: list[str] | None
 ) -> list[str]:
-    """Pictures beside each other, as many as fit into ``width``, as lines of text."""
+    """Pictures beside each other, as many as fit on the screen, as lines of text."""
+    width, characters = out.width, _characters(out)
     cell = max([shape[1], *(len(title) for title in titles or ())])
     across = max(1, (width + 2) // (cell + 2))
     lines: list[str] = []
@@ -137,12 +162,16 @@ def side_by_side(
         if titles is not None:
             names = titles[first : first + across]
             lines.append("  ".join(name.center(cell) for name in names).rstrip())
-        drawn = [half_blocks(state.reshape(shape)) for state in block]
+        drawn = [half_blocks(state.reshape(shape), characters) for state in block]
         lines.extend(
             "  ".join(part.center(cell) for part in parts).rstrip()
             for parts in zip(*drawn, strict=True)
         )
     return lines
+
+
+def _characters(out: Console) -> Mapping[tuple[int, int], str]:
+    return BLOCKS if takes_blocks(out) else SIGNS
 
 
 def strip_width(stored: PatternSet) -> int:
@@ -154,6 +183,7 @@ def strip_width(stored: PatternSet) -> int:
 def print_strips(out: Console, result: RecallResult, stored: PatternSet) -> None:
     """Shows probes, recalled states and the classical ones as strips of pictures."""
     assert stored.shape is not None  # only pictures are shown so
+    characters = _characters(out)
     strips: list[tuple[str, NDArray[Any]]] = [
         ("probe", result.probes),
         ("recalled", result.states),
@@ -161,7 +191,7 @@ def print_strips(out: Console, result: RecallResult, stored: PatternSet) -> None
     if result.classical_states is not None:
         strips.append(("classical", result.classical_states))
     for name, states in strips:
-        drawn = [half_blocks(state.reshape(stored.shape)) for state in states]
+        drawn = [half_blocks(state.reshape(stored.shape), characters) for state in states]
         out.print()
         for number, parts in enumerate(zip(*drawn, strict=True)):
             head = (name if number == 0 else "").ljust(STRIP_HEAD)

@@ -84,7 +84,7 @@ def resources(
     from ..circuits import AtomizedMemory
     from ..circuits import resources as count
     from ..circuits.common.checks import check_choice
-    from . import report
+    from .screen import console, print_table
 
     names = list(dict.fromkeys(basis or ([] if backend else BASES)))
     for name in names:
@@ -125,10 +125,10 @@ def resources(
         assert device is not None  # Aer's names are refused above
         costs[f"{backend}, {device.num_qubits} qubits"] = count(memory, chosen, backend=device)
 
-    out = report.console()
+    out = console()
     side_by_side = isinstance(chosen, AtomizedMemory)
     out.print(f"{memory!r}\n{chosen!r}", markup=False)
-    out.print(_table(costs, side_by_side))
+    print_table(out, _table(costs, side_by_side))
 
 
 def _table(costs: dict[str, Resources], side_by_side: bool) -> Table:

@@ -48,7 +48,7 @@ def run_showcase(
     from ..circuits import Hopfield, NeuronDynamics, RUSNeuron, recall
     from ..circuits.common.randomness import as_generator
     from ..circuits.patterns import corrupt, load_set
-    from . import report
+    from . import report, screen
 
     report.check_targets(picture=picture)
     as_generator(seed)
@@ -57,7 +57,7 @@ def run_showcase(
     probes = corrupt(digits.patterns, flips=FLIPS, seed=np.random.default_rng([seed, 1]))
     method = NeuronDynamics(RUSNeuron(level=level), sweeps=SWEEPS, gain=GAIN)
 
-    out = report.console()
+    out = screen.console(picture)
     flipped = int((probes[0] != digits.patterns[0]).sum())
     out.print(
         "[bold]Ten handwritten digits[/], one a class, stored by the projection rule; "
@@ -79,7 +79,7 @@ def run_showcase(
     written = report.write(result, digits, picture=picture)
     if out.width >= report.strip_width(digits):
         report.print_strips(out, result, digits)
-    out.print(report.recall_table(result, digits, name="digit"))
+    screen.print_table(out, report.recall_table(result, digits, name="digit"))
     report.print_summary(out, result)
     report.print_costs(out, result, seconds)
     report.print_written(out, written)

@@ -177,21 +177,25 @@ def _check_memory(task: Task, memory: str, paths: list[str]) -> None:
 
 def _list(task: Task) -> None:
     """Prints what --set takes."""
-    from rich.console import Console
     from rich.table import Table
+
+    from .screen import console, print_table
 
     table = Table(title=f"Settings of {task.name}")
     table.add_column("setting")
     table.add_column("value", justify="right")
     for field in fields(task):
         table.add_row(field.name, str(getattr(task, field.name)))
-    Console(highlight=False).print(task.describe(), table)
+    out = console()
+    out.print(task.describe(), markup=False)
+    print_table(out, table)
 
 
 def _show(result: TrainingResult) -> None:
     """Prints a row a path."""
-    from rich.console import Console
     from rich.table import Table
+
+    from .screen import console, print_table
 
     table = Table(
         title=f"{result.task.name}, {result.memory}: {result.parameters:,} parameters, "
@@ -210,4 +214,4 @@ def _show(result: TrainingResult) -> None:
             str(each.empty_runs),
             f"{each.seconds:.1f}",
         )
-    Console(highlight=False).print(table)
+    print_table(console(), table)
