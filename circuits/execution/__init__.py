@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import identity
 from .aer import AerRunner, statevector_bytes
+from .export import save_circuit
 from .mitigation import MitigatedRunner, Mitigation
 from .noise import make_noise
 from .primitives import SamplerRunner
@@ -18,6 +19,7 @@ __all__ = [
     "identity",
     "make_noise",
     "make_runner",
+    "save_circuit",
     "settle_seed",
     "statevector_bytes",
 ]

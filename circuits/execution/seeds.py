@@ -82,8 +82,8 @@ def takes_seed(given: Any) -> bool:
     if given is None:
         return True
     if isinstance(given, BackendV2):
-        # Devices have no such option, or have it for their provider's simulators.
-        return "seed_simulator" in given.options and getattr(given, "simulator", True) is not False
+        # Devices have no such option, or have it for the simulators of their provider's service.
+        return "seed_simulator" in given.options and getattr(given, "service", None) is None
     return seeded(given, np.random.default_rng(0)) is not None
 
 
@@ -121,16 +121,23 @@ def seeded(sampler: Any, rng: np.random.Generator) -> Any | None:
             return None
         changed = copy.copy(options)
         changed.seed_simulator = number
-        other = _with(sampler, "_options", changed)
-        return other if other is not None and other.options is changed else None
+        return _optioned(sampler, changed)
     if hasattr(getattr(options, "simulator", None), "seed_simulator"):
         # IBM's sampler seeds simulators and no devices; 0 stands for none.
         if behind is None or not takes_seed(behind):
             return None
         changed = copy.deepcopy(options)
         changed.simulator.seed_simulator = max(1, number)
-        other = _with(sampler, "_options", changed)
-        return other if other is not None and other.options is changed else None
+        return _optioned(sampler, changed)
+    return None
+
+
+def _optioned(sampler: Any, options: Any) -> Any | None:
+    """A shallow copy with other options; None where they are kept in some other way."""
+    for name in ("_options", "options"):
+        other = _with(sampler, name, options)
+        if other is not None:
+            return other if other.options is options else None
     return None
 
 
