@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from qhopfield.circuits.common.signals import Terminated, ending_by_signal
+
 from ..common import RESULTS, wide_console
 from . import REGISTRY, run
 from .store import Store
@@ -35,7 +37,8 @@ def claims(
     """Measures claims, prints expected against measured, and keeps the outcomes in a CSV.
 
     Outcomes of the same code, seed and versions are not measured again, and do not depend on the
-    number of workers. The exit status is 1 where a claim fails and 2 where the request is wrong.
+    number of workers. The exit status is 1 where a claim fails and 2 where the request is wrong,
+    130, 143 or 129 after Ctrl-C, SIGTERM or SIGHUP.
     """
     try:
         chosen = REGISTRY.select(only or [], quick=quick)
@@ -44,9 +47,17 @@ def claims(
                 typer.echo(f"{each.id}  {each.statement}")
             return
         store = Store(csv)
-        outcomes = run.measure(
-            chosen, store, seed=seed, fresh=fresh, workers=workers, scheduler=scheduler
+        with ending_by_signal():
+            outcomes = run.measure(
+                chosen, store, seed=seed, fresh=fresh, workers=workers, scheduler=scheduler
+            )
+    except (KeyboardInterrupt, Terminated) as error:
+        typer.echo(
+            f"{str(error).capitalize() or 'Interrupted'}. What was measured stands in {csv}: run "
+            "the same command to go on.",
+            err=True,
         )
+        raise typer.Exit(error.code if isinstance(error, Terminated) else 130) from error
     except (ValueError, OSError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from error

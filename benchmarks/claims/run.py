@@ -42,32 +42,38 @@ def measure(
     Returns:
         An outcome a claim, in their order. An error in a measurement becomes an outcome that is
         not stored.
+
+    Raises:
+        BlockingIOError: another process measures into the same file.
     """
-    console = Console(stderr=True)
-    outcomes: dict[str, Outcome] = {}
-    for each in claims:
-        known = None if fresh else store.stored(each, seed)
-        if known is not None:
-            outcomes[each.id] = known
-    todo = {each.id: each for each in claims if each.id not in outcomes}
-    alone = workers == 1 and scheduler is None
-    with console.status("") as status:
-        results = _results(todo, seed, workers, scheduler)
-        for number in range(1, len(todo) + 1):
-            at = list(todo)[number - 1] if alone else f"on {scheduler or f'{workers} processes'}"
-            status.update(f"{number} of {len(todo)}: {at}")
-            each, (measured, broken, taken) = next(results)
-            verdict = FAILED if broken else each.verdict(measured.value)
-            outcome = _outcome(each, measured, verdict, taken, seed, store)
-            if verdict != FAILED:
-                store.save(outcome)
-            outcomes[each.id] = outcome
-            console.print(
-                f"{number} of {len(todo)}: {each.id}: {verdict} ({outcome.seconds:.1f} s)",
-                highlight=False,
-            )
-    store.arrange([each.id for each in claims])
-    return [outcomes[each.id] for each in claims]
+    with store.writing():
+        console = Console(stderr=True)
+        outcomes: dict[str, Outcome] = {}
+        for each in claims:
+            known = None if fresh else store.stored(each, seed)
+            if known is not None:
+                outcomes[each.id] = known
+        todo = {each.id: each for each in claims if each.id not in outcomes}
+        alone = workers == 1 and scheduler is None
+        with console.status("") as status:
+            results = _results(todo, seed, workers, scheduler)
+            for number in range(1, len(todo) + 1):
+                at = (
+                    list(todo)[number - 1] if alone else f"on {scheduler or f'{workers} processes'}"
+                )
+                status.update(f"{number} of {len(todo)}: {at}")
+                each, (measured, broken, taken) = next(results)
+                verdict = FAILED if broken else each.verdict(measured.value)
+                outcome = _outcome(each, measured, verdict, taken, seed, store)
+                if verdict != FAILED:
+                    store.save(outcome)
+                outcomes[each.id] = outcome
+                console.print(
+                    f"{number} of {len(todo)}: {each.id}: {verdict} ({outcome.seconds:.1f} s)",
+                    highlight=False,
+                )
+        store.arrange([each.id for each in claims])
+        return [outcomes[each.id] for each in claims]
 
 
 Answer = tuple[Measured, bool, float]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from qhopfield.circuits.common.locks import one_writer
 
 from ..common import environment, write_csv
 from .record import Claim
@@ -59,22 +63,42 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._environment = environment()
-        self._columns = (*COLUMNS, *self._environment)
+        self._columns = (*COLUMNS, *self._environment, "checksum")
         self._rows: dict[str, dict[str, Any]] = {}
-        if path.exists():
-            try:
-                with path.open(newline="", encoding="utf-8") as file:
-                    reader = csv.DictReader(file)
-                    header = tuple(reader.fieldnames or ())
-                    rows = list(reader)
-            except (UnicodeDecodeError, csv.Error) as error:
-                raise ValueError(f"{path} is no CSV file of claims: {error}") from error
-            if header != self._columns or any(None in row.values() for row in rows):
-                raise ValueError(
-                    f"{path} is no CSV file of claims: expected the columns "
-                    f"{','.join(self._columns)}; got {','.join(header)[:200]!r}."
-                )
-            self._rows = {row["id"]: row for row in rows}
+        self._read()
+
+    def _read(self) -> None:
+        """Takes the rows that the file has now."""
+        path = self.path
+        if not path.exists():
+            self._rows = {}
+            return
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file, strict=True)
+                header = tuple(reader.fieldnames or ())
+                rows = list(reader)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{path} is no CSV file of claims: {error}") from error
+        # What stands there of other versions is measured anew; its columns are these.
+        if header != self._columns or any(None in (*row, *row.values()) for row in rows):
+            raise ValueError(
+                f"{path} is no CSV file of claims: expected the columns "
+                f"{','.join(self._columns)}; got {','.join(header)[:200]!r}."
+            )
+        self._rows = {row["id"]: row for row in rows}
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keeps other processes from writing the file, and starts from what they have written.
+
+        Raises:
+            BlockingIOError: another process writes it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with one_writer(self.path):
+            self._read()
+            yield
 
     @property
     def versions(self) -> dict[str, str]:
@@ -87,6 +111,8 @@ class Store:
         row = self._rows.get(claim.id)
         if row is None or row["fingerprint"] != claim.fingerprint(seed, self.versions):
             return None
+        if row["checksum"] != _checksum(row):
+            return None  # it is not as it was written, and is measured again
         values: dict[str, Any] = {name: row[name] for name in COLUMNS}
         for name in _FLOATS:
             values[name] = float(values[name])
@@ -98,7 +124,8 @@ class Store:
         """Writes a row in the place of an older one of the same claim."""
         row = {name: getattr(outcome, name) for name in COLUMNS}
         row["found"] = "" if outcome.found is None else outcome.found
-        self._rows[outcome.id] = {**row, **self._environment}
+        row = {**row, **self._environment}
+        self._rows[outcome.id] = {**row, "checksum": _checksum(row)}
         write_csv(self.path, list(self._rows.values()), self._columns)
 
     def arrange(self, ids: Sequence[str]) -> None:
@@ -110,3 +137,9 @@ class Store:
         if order != list(self._rows):
             self._rows = {each: self._rows[each] for each in order}
             write_csv(self.path, list(self._rows.values()), self._columns)
+
+
+def _checksum(row: Mapping[str, Any]) -> str:
+    """Of the entries of a row as text."""
+    entries = (str(value) for name, value in row.items() if name != "checksum")
+    return hashlib.sha256("\0".join(entries).encode()).hexdigest()[:16]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import itertools
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,9 @@ class CapacitySettings:
         shots: shots a probe; 0 for the classical dynamics.
         exact: whether the law was taken instead of circuits.
         seed: the seed.
+        fingerprint: tells models, methods and versions apart that print alike (see
+            :meth:`~qhopfield.circuits.common.identity.Identified.fingerprint`); empty where that
+            cannot be told.
     """
 
     model: str
@@ -55,6 +59,7 @@ class CapacitySettings:
     shots: int
     exact: bool
     seed: int
+    fingerprint: str = ""
 
     def __post_init__(self) -> None:
         check_choice(self.update, "update", UPDATES)
@@ -146,7 +151,10 @@ class CapacityCell:
 
 _CELL = tuple(field.name for field in fields(CapacityCell))
 _SETTINGS = tuple(field.name for field in fields(CapacitySettings))
-COLUMNS = ("load", *_CELL, *_SETTINGS)
+COLUMNS = ("load", *_CELL, *_SETTINGS, "checksum")
+# Files that were written before there were fingerprints and checksums can be read; no run goes on
+# from them.
+_BEFORE = COLUMNS[:-2]
 _INTEGERS = ("patterns", "corruption", "probed", "unstored", "num_neurons", "trials", "shots")
 
 
@@ -269,7 +277,8 @@ class CapacityResult:
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self._rows())  # floats as repr, which reads back exactly
+        for row in self._rows():  # floats as repr, which reads back exactly
+            writer.writerow({**row, "checksum": _checksum(row)})
         with whole_file(path) as file:
             file.write(text.getvalue().encode("utf-8"))
 
@@ -287,7 +296,7 @@ class CapacityResult:
             with source.open(newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file, strict=True)
                 header = tuple(reader.fieldnames or ())
-                if header != COLUMNS:
+                if header not in (COLUMNS, _BEFORE):
                     raise ValueError(
                         f"expected the columns {','.join(COLUMNS)}; got {','.join(header)[:200]!r}"
                     )
@@ -327,11 +336,17 @@ class CapacityResult:
         ]
 
 
+_ALIKE = (
+    " (what prints alike differs in its fields or its code, or the version of qhopfield, Qiskit, "
+    "Aer, NumPy or Python is another)"
+)
+
+
 def differences(expected: CapacitySettings, found: CapacitySettings) -> str:
     """Names the settings in which two runs differ, with both values."""
     pairs = ((name, getattr(expected, name), getattr(found, name)) for name in _SETTINGS)
     return "; ".join(
-        f"{name} is {theirs!r} instead of {ours!r}"
+        f"{name} is {theirs!r} instead of {ours!r}" + (_ALIKE if name == "fingerprint" else "")
         for name, ours, theirs in pairs
         if ours != theirs
     )
@@ -345,11 +360,21 @@ def merged(
     return CapacityResult(settings, tuple(by_key.values()))
 
 
+def _checksum(row: Mapping[str, Any]) -> str:
+    """Of the entries of a row as text."""
+    entries = (
+        "" if row.get(name) is None else str(row[name]) for name in COLUMNS[:-1] if name in row
+    )
+    return hashlib.sha256("\0".join(entries).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def _parsed(row: dict[str | Any, str | Any]) -> dict[str, Any]:
     """Text to values."""
     if None in row or None in row.values():
         raise ValueError("a row has more or fewer entries than the header")
-    values: dict[str, Any] = dict(row)
+    if row.get("checksum", _checksum(row)) != _checksum(row):
+        raise ValueError("a row is not as it was written: its checksum is another")
+    values: dict[str, Any] = {"fingerprint": "", **row}
     for name in ("load", *_CELL):
         values[name] = int(row[name]) if name in _INTEGERS else float(row[name])
     for name in ("num_neurons", "trials", "shots", "seed"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import types
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,10 @@ from scipy.special import ndtri, stdtrit
 from ..common.checks import check_count, check_flag, check_listed, check_path, check_real, shown
 from ..common.cluster import check_client
 from ..common.files import check_writable, is_special
+from ..common.identity import Unidentified, fingerprint, versions
 from ..common.jobs import run_jobs
 from ..common.journal import Journal
+from ..common.locks import one_writer
 from ..common.progress import progress_bar
 from ..common.statistics import wilson_interval
 from ..execution import make_runner
@@ -118,32 +120,37 @@ def capacity(
     num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
     cells = _check_cells(num_neurons, loads, patterns, corruptions)
     settings = _settings(
-        make_model, method, num_neurons, trials, probes, update, readout, shots, exact, seed
+        *(make_model, method, num_neurons, trials, probes, update, readout, shots, exact, seed),
+        filed=csv is not None,
     )
     check_client(workers, client)
     resume, progress = check_flag(resume, "resume"), check_flag(progress, "progress")
     target = None if csv is None else Path(check_path(csv, "csv"))
-    kept = _kept(target, settings, resume)
-    wanted = [cell for cell in cells if cell not in {each.key for each in kept}]
     task = Task(make_model, method, settings)
     if workers > 1 or client is not None:
         _check_picklable(task)
-    run = partial(_run, task, wanted, workers, client)
-    done: dict[tuple[int, int], CapacityCell] = {}
-    with (
-        progress_bar("capacity", progress) as advance,
-        _journal(target, settings, bool(wanted), resume) as journal,
-        closing(run(journal, advance)) as found,
-    ):
-        for cell in found:
-            done[cell.key] = cell
-            if target is not None:
-                merged(settings, kept, done.values()).to_csv(target)
-        everything = {cell.key: cell for cell in (*kept, *done.values())}
-        # Pieces of cells that this run did not ask for may be all that is left of another.
-        spent = journal is not None and all(_cell_of(name) in everything for name in journal)
-    if journal is not None and spent:
-        journal.path.unlink()
+    with ExitStack() as lock:
+        if target is not None and not _is_done(target, settings, resume, cells):
+            lock.enter_context(one_writer(target))
+        # What another run has written by now stays in the file.
+        kept = _kept(target, settings, resume)
+        wanted = [cell for cell in cells if cell not in {each.key for each in kept}]
+        run = partial(_run, task, wanted, workers, client)
+        done: dict[tuple[int, int], CapacityCell] = {}
+        with (
+            progress_bar("capacity", progress) as advance,
+            _journal(target, settings, bool(wanted), resume) as journal,
+            closing(run(journal, advance)) as found,
+        ):
+            for cell in found:
+                done[cell.key] = cell
+                if target is not None:
+                    merged(settings, kept, done.values()).to_csv(target)
+            everything = {cell.key: cell for cell in (*kept, *done.values())}
+            # Pieces of cells that this run did not ask for may be all that is left of another.
+            spent = journal is not None and all(_cell_of(name) in everything for name in journal)
+        if journal is not None and spent:
+            journal.path.unlink()
     return CapacityResult(settings, tuple(everything[key] for key in cells))
 
 
@@ -390,6 +397,7 @@ def _settings(
     shots: Any,
     exact: Any,
     seed: Any,
+    filed: bool,
 ) -> CapacitySettings:
     if not callable(make_model):
         raise TypeError(
@@ -413,6 +421,7 @@ def _settings(
         shots=0 if method is None else shots,
         exact=exact,
         seed=seed,
+        fingerprint=_fingerprint(make_model, method, filed),
     )
     if method is None and (exact or readout != "state"):
         raise ValueError(
@@ -427,8 +436,24 @@ def _settings(
     return settings
 
 
+def _fingerprint(make_model: Any, method: Any, filed: bool) -> str:
+    """Tells runs apart whose models and methods print alike.
+
+    Raises:
+        ValueError: that cannot be told, and the run goes into a file.
+    """
+    given = {"make_model": make_model, "method": method}
+    try:
+        told = {name: fingerprint(each, name) for name, each in given.items()}
+    except Unidentified as error:
+        if filed:
+            raise ValueError(f"csv= cannot tell this run from another: {error}") from error
+        return ""
+    return fingerprint({**told, **versions()})
+
+
 def _name(make_model: Any) -> str:
-    """How the maker of models is told from others in a file."""
+    """How the maker of models prints in a file."""
     if isinstance(make_model, (types.FunctionType, type)):
         return f"{make_model.__module__}.{make_model.__qualname__}"
     return repr(make_model)
@@ -461,6 +486,14 @@ def _kept(target: Path | None, settings: CapacitySettings, resume: bool) -> list
     return list(found.cells)
 
 
+def _is_done(
+    target: Path, settings: CapacitySettings, resume: bool, cells: Sequence[tuple[int, int]]
+) -> bool:
+    """Whether the file has all cells already, so that it is only read."""
+    kept = {cell.key for cell in _kept(target, settings, resume)}
+    return kept.issuperset(cells) and not _journal_of(target).exists()
+
+
 def _check_picklable(task: Task) -> None:
     import cloudpickle
 
@@ -480,10 +513,14 @@ def _journal(
     """The journal beside a table: the pieces of cells that are not done."""
     if target is None:
         return nullcontext()
-    path = target.with_name(f"{target.name}.journal")
+    path = _journal_of(target)
     if not needed and not path.exists():
         return nullcontext()
     return Journal(path, "capacity", asdict(settings), anew=not resume)
+
+
+def _journal_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.journal")
 
 
 def _cell_of(name: str) -> tuple[int, int]:

@@ -88,10 +88,10 @@ def printed(value: Any) -> str:
     return text if len(text) <= 300 else f"{text[:300]}..."
 
 
-def versions() -> dict[str, str]:
-    """The versions that seeded answers depend on."""
+def versions(*more: str) -> dict[str, str]:
+    """The versions that seeded answers depend on, those of further packages included."""
     found = {"python": ".".join(map(str, sys.version_info[:2]))}
-    for each in _VERSIONS:
+    for each in (*_VERSIONS, *more):
         try:
             found[each] = version(each)
         except PackageNotFoundError:

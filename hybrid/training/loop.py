@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 
+from ...circuits.common.signals import Terminated
 from ..tasks import Splits, Task
 from .checkpoints import SafeCheckpoints, load_checkpoint
 from .data import ExamplesModule
@@ -57,6 +59,10 @@ def fit(
 
     Returns:
         The curve, a row an epoch.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+        Terminated: SIGTERM or SIGHUP.
     """
     if logger is None:
         logger = CSVLogger(folder, name="logs") if keep_logs else False
@@ -86,6 +92,18 @@ def fit(
         start["ckpt_path"] = checkpoint
         if "weights_only" in inspect.signature(runner.fit).parameters:
             start["weights_only"] = True
-    runner.fit(module, datamodule=data, **start)
+    try:
+        runner.fit(module, datamodule=data, **start)
+    except Terminated:
+        raise
+    except SystemExit as error:
+        # Lightning makes an exit of its own of both: status 1, and 0 for SIGTERM.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        if runner.received_sigterm:
+            raise Terminated(signal.SIGTERM) from error
+        raise
+    if runner.received_sigterm:
+        raise Terminated(signal.SIGTERM)
     # Processes that were spawned kept their rows to themselves, and left the file.
     return pd.DataFrame(rows.rows) if rows.rows else pd.read_csv(curve)

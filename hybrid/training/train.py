@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,20 @@ from torch import nn
 
 from ...circuits.common.archive import write_json
 from ...circuits.common.checks import check_count
+from ...circuits.common.cluster import check_processes
+from ...circuits.common.identity import Unidentified, fingerprint, printed, versions
+from ...circuits.common.locks import one_writer
 from ...circuits.common.randomness import Seed, as_generator, draw_seed
+from ...circuits.common.signals import Terminated, ending_by_signal
 from ..tasks import TASKS, Task
 from ..transformer import count_parameters
 from .evaluate import evaluate
 from .result import TrainingResult
 
 CHECKPOINT, CURVE, SETTINGS = "last.ckpt", "curve.csv", "settings.json"
+
+# Memory of a training process that has imported PyTorch and Lightning and done nothing yet.
+_PROCESS_BYTES = 400 * 2**20
 
 _NOISE = (
     "Experiment logs directory .* exists and is not empty",
@@ -77,9 +85,15 @@ def train(
         The trained model with its curve and its accuracy on the test examples.
 
     Raises:
+        BlockingIOError: another process trains into ``output``.
         FileExistsError: ``output`` holds a run already, and ``resume`` is False.
+        KeyboardInterrupt: Ctrl-C; nothing is lost of the epochs that are done.
+        Terminated: SIGTERM or SIGHUP, where nothing else handles them; a ``SystemExit`` of status
+            143 or 129 (:class:`qhopfield.circuits.common.signals.Terminated`). The epochs that are
+            done stand in ``output``.
         TypeError: an argument has a wrong type.
-        ValueError: an argument is out of range, or the run in ``output`` has other settings.
+        ValueError: an argument is out of range, the run in ``output`` has other settings, or
+            something that a run there depends on cannot be told apart from others.
 
     >>> from qhopfield.hybrid.tasks import LongRangeRecall
     >>> task = LongRangeRecall(distance=2, train_examples=64)
@@ -90,6 +104,8 @@ def train(
     epochs = task.epochs if epochs is None else check_count(epochs, "epochs", minimum=1)
     rng = as_generator(seed)
     number = int(seed) if isinstance(seed, (int, np.integer)) else draw_seed(rng)
+    if isinstance(devices, int) and not isinstance(devices, bool) and devices > 1:
+        check_processes(devices, "devices", each=_PROCESS_BYTES)
     splits = task.splits(number)
     first, order, dropped = (
         int(part) for part in np.random.SeedSequence([number, 1]).generate_state(3)
@@ -98,12 +114,14 @@ def train(
     with _random_state():
         torch.manual_seed(first)
         model = task.build_model(memory, parameters=parameters, **layer)
-    settings = _settings(task, memory, epochs, number, parameters, layer, trainer, model)
+    settings: dict[str, Any] = {}
+    if output is not None:
+        settings = _settings(task, memory, epochs, number, parameters, layer, trainer, model)
     with _folder(output) as folder:
         going_on = _goes_on(folder, settings, resume)
         from . import loop
 
-        with _random_state(), _quiet():
+        with _random_state(), _quiet(), _ending(output):
             curve = loop.fit(
                 model,
                 task,
@@ -170,15 +188,34 @@ def _settings(
         "epochs": epochs,
         "seed": seed,
         "parameters": parameters,
-        **{f"layer.{name}": repr(value) for name, value in layer.items()},
-        # An object's repr may name its address, which no other run shares.
+        **{f"layer.{name}": printed(value) for name, value in layer.items()},
         **{
             f"trainer.{name}": value
             for name, value in trainer.items()
             if isinstance(value, (str, int, float))
         },
         "model": str(model),
+        # What prints alike may differ in its fields or its code.
+        "fingerprint of task": fingerprint(task, "task"),
+        **{
+            f"fingerprint of layer.{name}": fingerprint(value, f"layer[{name!r}]")
+            for name, value in layer.items()
+        },
+        **{
+            f"fingerprint of trainer.{name}": _told(value)
+            for name, value in trainer.items()
+            if not isinstance(value, (str, int, float))
+        },
+        **{f"version of {name}": each for name, each in versions("torch", "lightning").items()},
     }
+
+
+def _told(value: Any) -> str:
+    """What tells an argument from others; a plug-in that holds handles has its class only."""
+    try:
+        return fingerprint(value)
+    except Unidentified:
+        return f"a {type(value).__module__}.{type(value).__qualname__}"
 
 
 def _goes_on(folder: Path, settings: Mapping[str, Any], resume: bool) -> bool:
@@ -193,6 +230,8 @@ def _goes_on(folder: Path, settings: Mapping[str, Any], resume: bool) -> bool:
         )
     try:
         before = json.loads(noted.read_text(encoding="utf-8"))
+        if not isinstance(before, dict):
+            raise ValueError("it holds no settings")
     except (OSError, ValueError) as error:
         raise ValueError(f"{noted} cannot be read, so the run cannot go on: {error}") from error
     now = json.loads(json.dumps(settings))
@@ -216,7 +255,28 @@ def _folder(output: str | Path | None) -> Iterator[Path]:
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; a folder was expected.")
     folder.mkdir(parents=True, exist_ok=True)
-    yield folder
+    # Processes that train together run the same command; the first of them writes.
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    with one_writer(folder) if first else nullcontext():
+        yield folder
+
+
+@contextmanager
+def _ending(output: str | Path | None) -> Iterator[None]:
+    """Says how to go on where a signal ends the training."""
+    try:
+        with ending_by_signal():
+            yield
+    except Terminated as error:
+        how = (
+            "it kept nothing (output=None)"
+            if output is None
+            else f"the epochs that are done stand in {output}: go on with the same arguments and "
+            "resume=True"
+        )
+        raise Terminated(
+            error.signal, f"The training was ended by {error.signal.name}; {how}."
+        ) from (error)
 
 
 @contextmanager

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
+import os
+import signal
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -106,6 +109,54 @@ def test_what_the_quick_subset_names_exists():
         assert REGISTRY.select([pattern], quick=True)
 
 
+@pytest.mark.fault(
+    "two claims runs on one CSV: both exit 0, the rows of one are lost",
+    kind="two writers of a file that a run goes on from",
+)
+def test_a_csv_of_claims_has_one_writer(registry, tmp_path):
+    path = tmp_path / "claims.csv"
+    with Store(path).writing():
+        result = invoke("--only", "good.*", "--csv", path)
+        assert result.exit_code == 2 and "is being written by process" in result.output
+    before = Store(path)  # opened before another run wrote
+    invoke("--only", "good.one", "--csv", path)
+    with before.writing():
+        before.save(before_outcome := Store(path).stored(registry.all()[0], 7))
+    assert [row["id"] for row in rows_of(path)] == ["good.one"] == [before_outcome.id]
+    invoke("--only", "good.two", "--csv", path)
+    assert [row["id"] for row in rows_of(path)] == ["good.one", "good.two"]
+
+
+@pytest.mark.fault(
+    "a changed digit of a claim's row was shown as measured",
+    kind="a file that a run goes on from is damaged",
+)
+def test_a_changed_row_is_measured_again(registry, tmp_path):
+    path = tmp_path / "claims.csv"
+    invoke("--only", "good.one", "--csv", path)
+    sound = path.read_text()
+    path.write_text(sound.replace(",1.05,", ",1.04,"))
+    assert path.read_text() != sound
+    assert Store(path).stored(registry.all()[0], 7) is None
+    invoke("--only", "good.one", "--csv", path)
+    assert float(rows_of(path)[0]["value"]) == 1.05
+
+
+@pytest.mark.fault(
+    "a run that was ended by SIGTERM said nothing",
+    kind="a run that is ended says nothing, or success",
+)
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_claims_that_are_ended_say_how_to_go_on(registry, tmp_path, name, status):
+    def ended(seed):
+        os.kill(os.getpid(), getattr(signal, name))
+        time.sleep(5)
+
+    registry.extra("ended.one", ended, 1.0)
+    result = invoke("--only", "ended.*", "--csv", tmp_path / "claims.csv")
+    assert result.exit_code == status and "run the same command to go on" in result.output
+
+
 # The command.
 
 
@@ -114,7 +165,7 @@ def test_the_csv_holds_the_claim_the_outcome_and_the_circumstances(registry, tmp
     result = invoke("--only", "good.*", "--csv", path, "--seed", 3)
     assert result.exit_code == 0
     one, two = rows_of(path)
-    assert tuple(one) == (*COLUMNS, *environment())
+    assert tuple(one) == (*COLUMNS, *environment(), "checksum")
     assert one["id"] == "good.one" and one["verdict"] == "holds" and one["seed"] == "3"
     assert float(one["value"]) == 1.05 and float(one["expected"]) == 1.0
     assert float(two["low"]) == pytest.approx(0.2366, abs=1e-4)

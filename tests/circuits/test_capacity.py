@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -19,8 +23,10 @@ from qhopfield.circuits.capacity import (
     plot_capacity,
     run,
 )
+from qhopfield.circuits.capacity.result import COLUMNS, _checksum
 from qhopfield.circuits.capacity.run import Task, summary
 from qhopfield.circuits.common.cluster import open_client
+from qhopfield.circuits.common.locks import one_writer
 from qhopfield.circuits.methods import Method, Samples
 from qhopfield.circuits.models import (
     DenseAssociativeMemory,
@@ -471,6 +477,96 @@ def test_errors_has_a_gap_where_a_cell_is_missing():
     partial.plot().canvas.draw()
 
 
+def signed(line):
+    """A row with the checksum of what stands in it now."""
+    (entries,) = csv.reader([line])
+    if len(entries) != len(COLUMNS) or entries[0] == "load":
+        return line
+    row = dict(zip(COLUMNS, entries, strict=True))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow([*entries[:-1], _checksum(row)])
+    return text.getvalue()
+
+
+@pytest.mark.fault(
+    "a changed digit of a resumed table was taken for a measurement",
+    kind="a file that a run goes on from is damaged",
+)
+def test_any_flipped_bit_of_a_table_is_found(tmp_path):
+    path = tmp_path / "cells.csv"
+    capacity(HEBB, csv=path, **SMALL)
+    sound, expected = path.read_bytes(), CapacityResult.load_csv(path)
+    for bit in np.random.default_rng(1).integers(0, 8 * len(sound), size=300).tolist():
+        broken = bytearray(sound)
+        broken[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(broken)
+        try:
+            found = CapacityResult.load_csv(path)
+        except ValueError as error:
+            assert "cells.csv is no capacity table" in str(error)
+        else:  # a quote, or the end of a line in another form
+            assert found.cells == expected.cells and found.settings == expected.settings
+
+
+@pytest.mark.fault(
+    "models that print alike shared a capacity table",
+    kind="a journal takes another run's answers for its own",
+)
+def test_a_table_is_of_one_model(tmp_path):
+    path = tmp_path / "cells.csv"
+    first, second = (Sharper(sharpness) for sharpness in (1.0, 1.0 + 1e-15))
+    capacity(first, csv=path, **SMALL)
+    capacity(Sharper(1.0), csv=path, **SMALL)
+    with pytest.raises(ValueError, match=r"fingerprint is .* prints alike differs in its fields"):
+        capacity(second, csv=path, **SMALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sharper:
+    sharpness: float
+
+    def __repr__(self):
+        return f"Sharper({self.sharpness:g})"
+
+    def __call__(self, patterns):
+        return ModelSpec().build(patterns)
+
+
+@pytest.mark.fault(
+    "two runs wrote one file, and rows of one were lost",
+    kind="two writers of a file that a run goes on from",
+)
+def test_a_table_has_one_writer(tmp_path):
+    path = tmp_path / "cells.csv"
+    link = tmp_path / "link.csv"
+    link.symlink_to(path)
+    for name in (path, link):
+        with one_writer(path), pytest.raises(BlockingIOError, match="is being written by process"):
+            capacity(HEBB, csv=name, **SMALL)
+    expected = capacity(HEBB, csv=path, **SMALL).cells
+    assert [each.name for each in tmp_path.iterdir() if "lock" in each.name] == []
+    with one_writer(path):  # what is all there is only read
+        assert capacity(HEBB, csv=path, **SMALL).cells == expected
+
+
+def test_what_another_run_has_written_meanwhile_stays(tmp_path, monkeypatch):
+    """Between the first look at the file and the lock another run ends."""
+    path = tmp_path / "cells.csv"
+    sound = run.one_writer
+    other = {**SMALL, "corruptions": [0]}
+
+    @contextmanager
+    def late(target):
+        monkeypatch.setattr(run, "one_writer", sound)
+        capacity(HEBB, csv=path, **other)
+        with sound(target):
+            yield
+
+    monkeypatch.setattr(run, "one_writer", late)
+    capacity(HEBB, csv=path, **{**SMALL, "corruptions": [1]})
+    assert set(CapacityResult.load_csv(path).corruptions.tolist()) == {0, 1}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -494,7 +590,7 @@ def test_files_that_are_no_table(tmp_path, text, message):
     lines = path.read_text().splitlines(keepends=True)
     if callable(text):
         assert text(lines) != lines
-        path.write_text("".join(text(lines)))
+        path.write_text("".join(signed(line) for line in text(lines)))
     elif isinstance(text, bytes):
         path.write_bytes(text)
     else:

@@ -13,6 +13,7 @@ import typer
 
 from .. import __version__
 from .capacity import capacity
+from .ending import ended
 from .patterns import patterns
 from .recall import recall
 from .resources import resources
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0, 2 after a wrong request (said in one line on standard error), 130 after
-        an interrupt.
+        an interrupt, 143 after SIGTERM and 129 after SIGHUP (with a line on how to go on).
     """
     make_printable()
     try:
@@ -76,14 +77,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prog_name="qhopfield",
             standalone_mode=False,
         )
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return ended(error)
+    except SystemExit as error:
+        if not hasattr(error, "signal"):  # Terminated, whose module imports Qiskit
+            raise
+        return ended(error)
     except Exception as error:
         message = _message(error)
         if message is None:
             raise
         print(f"qhopfield: error: {message}", file=sys.stderr)
         return 2
+    if status == 130:  # how some versions of typer tell of an interrupt
+        return ended(KeyboardInterrupt())
     return status if isinstance(status, int) else 0
 
 

@@ -10,6 +10,7 @@ import typer
 
 from . import memories as mem
 from . import options as opt
+from .ending import going_on
 
 if TYPE_CHECKING:
     from qhopfield.circuits.capacity import CapacityResult, ModelSpec
@@ -100,31 +101,39 @@ def capacity(
         raise ValueError(f"--measure must be bit, message or set; got {measure!r}.")
     choices = mem.Choices(filter, controls, least, d_min, rounds, iterations, votes)
     takes = model == "modern" or (model == "dense" and power == 0)
-    result = measure_capacity(
-        _spec(model, rule, power, choices.model_beta(beta, takes), takes),
-        _method(method, level, sweeps, choices, beta),
-        num_neurons=neurons,
-        loads=None if patterns else _numbers(loads, "loads", float),
-        patterns=_numbers(patterns, "patterns", int) if patterns else None,
-        corruptions=_numbers(corruptions, "corruptions", int),
-        trials=trials,
-        probes=probes or None,
-        update=update,
-        readout=readout,
-        shots=shots,
-        exact=exact,
-        seed=seed,
-        workers=workers,
-        client=scheduler,
-        csv=None if stream is not None else csv,
-        resume=resume,
-        progress=True,
-    )
+    with going_on(_later(None if stream is not None else csv)):
+        result = measure_capacity(
+            _spec(model, rule, power, choices.model_beta(beta, takes), takes),
+            _method(method, level, sweeps, choices, beta),
+            num_neurons=neurons,
+            loads=None if patterns else _numbers(loads, "loads", float),
+            patterns=_numbers(patterns, "patterns", int) if patterns else None,
+            corruptions=_numbers(corruptions, "corruptions", int),
+            trials=trials,
+            probes=probes or None,
+            update=update,
+            readout=readout,
+            shots=shots,
+            exact=exact,
+            seed=seed,
+            workers=workers,
+            client=scheduler,
+            csv=None if stream is not None else csv,
+            resume=resume,
+            progress=True,
+        )
     if stream is not None:
         result.to_csv(stream)
     _show(result, csv, plot)
     if plot is not None:
         report.save_figure(result.plot(measure=measure), plot)
+
+
+def _later(csv: Path | None) -> str:
+    """How to go on with a run that is ended."""
+    if csv is None:
+        return "Nothing was kept; with --csv FILE the same command would go on from there."
+    return f"What was measured stands in {csv} and beside it: run the same command to go on."
 
 
 def _spec(model: str, rule: str, power: int, beta: float | None, takes: bool) -> ModelSpec:

@@ -13,6 +13,7 @@ from . import atomized as cut
 from . import devices as dev
 from . import memories as mem
 from . import options as opt
+from .ending import going_on
 
 if TYPE_CHECKING:
     import numpy as np
@@ -228,23 +229,24 @@ def recall(
 
     start = time.perf_counter()
     try:
-        result = run(
-            memory.model,
-            rows,
-            chosen,
-            targets=None if truth is None else memory.stored.patterns[truth],
-            shots=shots,
-            backend=device,
-            noise_model=noise,
-            mitigation=mitigation,
-            seed=seed,
-            exact=exact,
-            workers=workers,
-            client=scheduler,
-            journal=journal,
-            deadline=deadline,
-            progress=not quiet and sys.stderr.isatty(),
-        )
+        with going_on(_later(journal)):
+            result = run(
+                memory.model,
+                rows,
+                chosen,
+                targets=None if truth is None else memory.stored.patterns[truth],
+                shots=shots,
+                backend=device,
+                noise_model=noise,
+                mitigation=mitigation,
+                seed=seed,
+                exact=exact,
+                workers=workers,
+                client=scheduler,
+                journal=journal,
+                deadline=deadline,
+                progress=not quiet and sys.stderr.isatty(),
+            )
     except RuntimeError as error:
         if isinstance(chosen, AtomizedMemory) or workers is not None or scheduler is not None:
             # All submodules or all workers are lost, which is no defect.
@@ -260,6 +262,16 @@ def recall(
         report.print_parts(out, result)
         report.print_costs(out, result, seconds)
         report.print_written(out, written)
+
+
+def _later(journal: Path | None) -> str:
+    """How to go on with a run that is ended."""
+    if journal is None:
+        return (
+            "Nothing was kept; with --journal FILE and --seed N the same command would go on from "
+            "there."
+        )
+    return f"The pieces that are done stand in {journal}: run the same command to go on."
 
 
 def _qubits(model: Model, method: Method) -> int:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .ending import going_on
+
 if TYPE_CHECKING:
     from qhopfield.hybrid.tasks import Task
     from qhopfield.hybrid.training import TrainingResult
@@ -94,32 +96,42 @@ def train(
     if resume and output is None:
         raise ValueError("--resume goes on with the run in a folder: give it with --output.")
     typer.echo(problem.describe())
-    result = fit(
-        problem,
-        memory,
-        epochs=epochs,
-        seed=seed,
-        output=output,
-        resume=resume,
-        parameters=parameters,
-        progress=sys.stderr.isatty(),
-        devices=processes,
-        accelerator="cpu" if processes > 1 else "auto",
-        strategy="ddp" if processes > 1 else "auto",
-    )
-    if os.environ.get("LOCAL_RANK", "0") != "0":
-        return  # one of several processes, each of which runs this command: the first one reports
-    for path in paths:
-        if path == "pennylane":
-            result = result.evaluate(path, limit=limit, device=device)
-        elif path == "aer":
-            result = result.evaluate(path, limit=limit, shots=shots)
-        elif path == "noise":
-            result = result.evaluate(path, limit=limit, shots=shots, noise_model=noise)
+    with going_on(_later(output)):
+        result = fit(
+            problem,
+            memory,
+            epochs=epochs,
+            seed=seed,
+            output=output,
+            resume=resume,
+            parameters=parameters,
+            progress=sys.stderr.isatty(),
+            devices=processes,
+            accelerator="cpu" if processes > 1 else "auto",
+            strategy="ddp" if processes > 1 else "auto",
+        )
+        if os.environ.get("LOCAL_RANK", "0") != "0":
+            return  # each of several processes runs this command, and the first one reports
+        for path in paths:
+            if path == "pennylane":
+                result = result.evaluate(path, limit=limit, device=device)
+            elif path == "aer":
+                result = result.evaluate(path, limit=limit, shots=shots)
+            elif path == "noise":
+                result = result.evaluate(path, limit=limit, shots=shots, noise_model=noise)
     _show(result)
     if output is not None:
         for written in result.write():
             typer.echo(str(written))
+
+
+def _later(output: Path | None) -> str:
+    """How to go on with a run that is ended."""
+    if output is None:
+        return "Nothing was kept; with --output FOLDER it could go on by --resume."
+    return (
+        f"The epochs that are done stand in {output}: run the same command with --resume to go on."
+    )
 
 
 def _task(name: str, settings: list[str]) -> Task:

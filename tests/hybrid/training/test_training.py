@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
+import signal
 import subprocess
 import sys
 import textwrap
@@ -16,6 +18,9 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger
 
+from qhopfield.circuits.common import identity
+from qhopfield.circuits.common.locks import one_writer
+from qhopfield.circuits.common.signals import Terminated
 from qhopfield.circuits.common.statistics import wilson_interval
 from qhopfield.hybrid.tasks import BitPatternSets, Examples, LongRangeRecall
 from qhopfield.hybrid.training import compare_curves, train
@@ -194,6 +199,7 @@ class Trap:
         (lambda path: torch.save({"weights": 1}, path), "it has no state_dict"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*has no checksum of the whole file")
 def test_a_checkpoint_is_never_unpickled(broken, content, message):
     content(broken / "last.ckpt")
     with pytest.raises(ValueError, match=message):
@@ -328,3 +334,135 @@ def test_bad_twins(keywords, error, message):
     with pytest.raises(error) as caught:
         compare_curves(TASK, **keywords)
     assert message in str(caught.value)
+
+
+@pytest.mark.fault(
+    "49 of 200 checkpoints with a flipped bit loaded, with other weights",
+    kind="a file that a run goes on from is damaged",
+)
+def test_any_flipped_bit_of_a_checkpoint_is_found(tmp_path):
+    path = tmp_path / "last.ckpt"
+    weights = {f"{number}": torch.randn(9, 9) for number in range(4)}
+    SafeCheckpoints().save_checkpoint({"state_dict": weights, "epoch": 1}, path)
+    for found in (load_checkpoint(path), torch.load(path, weights_only=True)):
+        assert all(torch.equal(found["state_dict"][name], each) for name, each in weights.items())
+    sound = path.read_bytes()
+    size, rng = 8 * len(sound), np.random.default_rng(1)
+    # More of the end, where the checksum stands.
+    for bit in [*rng.integers(0, size, size=200), *rng.integers(size - 800, size, size=100)]:
+        broken = bytearray(sound)
+        broken[bit // 8] ^= 1 << int(bit % 8)
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match=r"last\.ckpt is (a damaged|no) checkpoint"):
+            load_checkpoint(path)
+    for length in rng.integers(0, len(sound), size=50):
+        path.write_bytes(sound[:length])
+        with pytest.raises(ValueError, match=r"last\.ckpt is (a damaged|no) checkpoint"):
+            load_checkpoint(path)
+
+
+@pytest.mark.fault(
+    "a checkpoint without a checksum was loaded without a word",
+    kind="a file that a run goes on from is damaged",
+)
+def test_a_checkpoint_without_a_checksum_is_told(tmp_path):
+    path = tmp_path / "old.ckpt"
+    torch.save({"state_dict": {"w": torch.ones(3)}}, path)
+    with pytest.warns(UserWarning, match="old.ckpt has no checksum of the whole file"):
+        assert torch.equal(load_checkpoint(path)["state_dict"]["w"], torch.ones(3))
+    sound = path.read_bytes()
+    place = sound.index(np.ones(3, dtype=np.float32).tobytes())
+    path.write_bytes(sound[:place] + b"x" + sound[place + 1 :])
+    with pytest.raises(ValueError, match=r"is a damaged checkpoint: .* in it is broken"):
+        load_checkpoint(path)
+
+
+@pytest.mark.fault(
+    "two trainings in one folder mixed their files, and both exited 0",
+    kind="two writers of a file that a run goes on from",
+)
+def test_a_folder_has_one_training(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with one_writer(folder), pytest.raises(BlockingIOError, match="run is being written by"):
+        train(TASK, "rnn", epochs=1, seed=1, output=folder)
+    assert not list(folder.iterdir())
+
+
+class End(Callback):
+    """Sends a signal in the second epoch."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.current_epoch == 1:
+            os.kill(os.getpid(), getattr(signal, self.name))
+
+
+@pytest.mark.fault(
+    "SIGTERM ended a training with status 0 and no word",
+    kind="a run that is ended says nothing, or success",
+)
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_training_that_is_ended_says_so(name, status, tmp_path):
+    options = {"epochs": 3, "seed": 1, "output": tmp_path / "run"}
+    with pytest.raises(Terminated, match=f"ended by {name}; the epochs .*resume=True") as caught:
+        train(TASK, "rnn", **options, callbacks=[End(name)])
+    assert caught.value.code == status
+    resumed = train(TASK, "rnn", **options, resume=True)
+    same(resumed.curve, train(TASK, "rnn", epochs=3, seed=1).curve)
+
+
+@pytest.mark.fault(
+    "SIGTERM ended a training with status 0 and no word",
+    kind="a run that is ended says nothing, or success",
+)
+def test_a_handler_of_ones_own_does_not_make_it_a_success():
+    """Lightning then ends the loop itself, by an exit of status 0."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(Terminated, match="kept nothing"):
+            train(TASK, "rnn", epochs=3, seed=1, callbacks=[End("SIGTERM")])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_an_interrupt_stays_one(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(TASK, "rnn", epochs=3, seed=1, callbacks=[End("SIGINT")])
+
+
+@pytest.mark.fault(
+    "devices=100,000,000 was not refused",
+    kind="as many processes as were asked for, whatever there is to do",
+)
+def test_more_processes_than_the_machine_holds():
+    with pytest.raises(ValueError, match="devices=100000000 processes take"):
+        train(TASK, "rnn", epochs=1, devices=10**8, accelerator="cpu", strategy="ddp_spawn")
+
+
+@dataclasses.dataclass(frozen=True)
+class Harder(LongRangeRecall):
+    """A task that prints as another one does."""
+
+    def loss(self, outputs, targets):
+        return 2.0 * super().loss(outputs, targets)
+
+
+@pytest.mark.fault(
+    "a training went on with the run of another task of that name",
+    kind="a journal takes another run's answers for its own",
+)
+@pytest.mark.parametrize("package", [None, "qhopfield", "torch"])
+def test_a_folder_is_of_one_task_and_version(package, broken, monkeypatch):
+    task = TASK
+    if package is None:
+        task = Harder(**dataclasses.asdict(TASK))
+    else:
+        sound = identity.version
+        monkeypatch.setattr(
+            identity, "version", lambda name: "0" if name == package else sound(name)
+        )
+    with pytest.raises(ValueError, match=f"other settings: .*{package or 'task'} is '"):
+        train(task, "rnn", epochs=3, seed=1, output=broken, resume=True)
