@@ -10,7 +10,7 @@ import hashlib
 import os
 import warnings
 import zipfile
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -31,7 +31,7 @@ class SafeCheckpoints(TorchCheckpointIO):
         """Writes a checkpoint; the file is whole or not there."""
         with whole_file(path) as file:
             signed = _Signed(file)
-            torch.save(checkpoint, signed)
+            torch.save(checkpoint, cast("IO[bytes]", signed))  # it only writes
             signed.finish()
 
     def load_checkpoint(self, path: Any, map_location: Any = None, *_: Any, **__: Any) -> Any:
