@@ -42,7 +42,7 @@ def plot_capacity(
 
     Raises:
         TypeError: ``results`` or ``labels`` has a wrong type.
-        ValueError: another measure or axis, or labels that are not one a result.
+        ValueError: no result, another measure or axis, or labels that are not one a result.
     """
     from matplotlib.ticker import MaxNLocator
 

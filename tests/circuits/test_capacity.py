@@ -733,7 +733,7 @@ def test_bad_results_and_figures():
         (lambda: result.fixed_points(), ValueError, "update='one step'"),
         (lambda: result.plot(measure="word"), ValueError, "measure must be one of"),
         (lambda: result.plot(against="time"), ValueError, "against must be one of"),
-        (lambda: plot_capacity([]), TypeError, "at least one"),
+        (lambda: plot_capacity([]), ValueError, "at least one"),
         (lambda: plot_capacity([result], "ab"), TypeError, "labels must be a list"),
         (lambda: plot_capacity([result], ["a", "b"]), ValueError, "one a result, 1; got 2"),
     ]
