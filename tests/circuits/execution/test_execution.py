@@ -241,8 +241,12 @@ def test_depolarised_rotations_follow_the_noisy_law(stats):
     model = Hopfield([[0.0, 1.0], [1.0, 0.0]])
     method = NeuronDynamics(ROTATION, sweeps=1, order=[0], gain=0.4)
     samples = run(method, model, AerRunner(noise_model=noise(0.3)), 5000, [1, 1])
+    # The preparation of the other neuron is an R_y too; read as -1, it asks for a second rotation.
+    other = (1 + 0.7) / 2
     up = (1 + 0.7 * math.sin(0.8)) / 2
-    stats.chi_square(stats.outcomes(samples), [up, 1 - up, 0, 0])
+    down = (1 - 0.7**2 * math.sin(0.8)) / 2
+    law = [other * up, other * (1 - up), (1 - other) * down, (1 - other) * (1 - down)]
+    stats.chi_square(stats.outcomes(samples), law)
 
 
 LOOP_WITH_NOISE = """

@@ -194,6 +194,6 @@ def test_the_number_of_threads_changes_nothing(method, noise):
 
 def test_samplers_of_ibm_are_seeded_on_a_recorded_device():
     executor = pytest.importorskip("qiskit_ibm_runtime.executor_sampler")
-    sampler = executor.Sampler(mode=GenericBackendV2(7, seed=1))
+    sampler = executor.Sampler(mode=GenericBackendV2(8, seed=1))
     one, again, other = (shares(seed=seed, shots=100, sampler=sampler) for seed in (3, 3, 4))
     assert one == again != other
