@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..circuits.common.checks import check_choice, check_count, check_real
+from ..circuits.common.randomness import as_generator
 from .baselines import Attention, ClassicalHopfield, Recurrent
 
 
@@ -246,6 +247,8 @@ class SequenceModel(nn.Module):
         else:
             self.embedding = nn.Linear(check_count(input_size, "input_size", minimum=1), width)
         self.positions = nn.Parameter(torch.empty(length, width))
+        if "seed" in options:  # one stream for all blocks, or each would draw the same shots
+            options["seed"] = as_generator(options["seed"])
         self.blocks = nn.ModuleList(
             Block(make_memory(memory, width, **options), width, feedforward, dropout, convolution)
             for _ in range(layers)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..programs.base import Program
+from .streams import Stream
 
 Gradient: TypeAlias = Literal["covariance", "parameter-shift", "device"]
 """How circuits are differentiated.
@@ -70,11 +72,20 @@ class Executor(ABC):
     gradient: Gradient
     empty: Empty = "raise"
     empty_runs: int = 0
+    _stream: Stream | None = None
 
     @property
     def exact(self) -> bool:
         """Whether probabilities come without sampling error."""
         return self.shots is None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Executor:
+        """A copy that draws shots of its own, on the same devices, backends and samplers."""
+        other = copy.copy(self)
+        if self._stream is not None:
+            other._stream = self._stream.branch()
+        memo[id(self)] = other
+        return other
 
     @abstractmethod
     def weights(self, program: Program, angles: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from ...circuits.common.randomness import Seed, as_generator, draw_seed
 from ...circuits.execution.aer import refuse_memory
 from ..programs.base import Program
 from .base import Executor, Gradient, once, shifted
+from .streams import Stream
 
 # Amplitudes of one broadcast call: 64 MiB of complex numbers.
 _AMPLITUDES = 1 << 22
@@ -34,7 +35,8 @@ class PennyLaneExecutor(Executor):
         shots: runs a circuit; None is analytic.
         gradient: ``"device"`` (backpropagation on default.qubit, the adjoint method on Lightning,
             parameter shift on others) or ``"parameter-shift"``.
-        seed: of a device that is made here.
+        seed: of a device that is made here.  Copies make devices of their own, with other seeds; a
+            device that was given is shared by all copies.
 
     Raises:
         TypeError: ``device`` is neither a name nor a device.
@@ -61,8 +63,8 @@ class PennyLaneExecutor(Executor):
         check_choice(gradient, "gradient on PennyLane", ("covariance", "device", "parameter-shift"))
         self.gradient = gradient
         self._device = device
-        self._seed = None if seed is None else draw_seed(as_generator(seed))
-        if self._seed is not None and not isinstance(device, str):
+        self._stream: Stream = Stream(as_generator(seed), seeded=seed is not None)
+        if seed is not None and not isinstance(device, str):
             raise ValueError(
                 f"seed= is for a device that is made here, and {self.name} is made already: give "
                 "it a seed of its own, or pass the device's name."
@@ -83,7 +85,8 @@ class PennyLaneExecutor(Executor):
         if self._made is None:
             import pennylane as qml
 
-            options = {} if self._seed is None else {"seed": self._seed}
+            seeded = self._stream.seeded
+            options = {"seed": draw_seed(self._stream.rng)} if seeded else {}
             try:
                 self._made = qml.device(self._device, **options)
             except TypeError as error:

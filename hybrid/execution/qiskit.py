@@ -19,6 +19,7 @@ from ...circuits.execution import make_runner
 from ...circuits.execution.aer import AerRunner, refuse_memory
 from ..programs.base import Layout, Measured, Program
 from .base import Executor, Gradient, Records, shifted
+from .streams import Stream
 
 # Binds of one call: keeps what Aer holds of them within a few hundred MB.
 _ROWS = 2048
@@ -36,7 +37,8 @@ class QiskitExecutor(Executor):
         gradient: ``"covariance"`` (the default with shots) or ``"parameter-shift"`` (the default
             without).
         layout: ``"coherent"``, ``"reuse"``, or None to choose by width.
-        seed: of the simulator; a generator is advanced run by run.
+        seed: of the simulator; a generator is advanced run by run.  Copies draw from streams of
+            their own (:class:`.streams.Stream`).
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -87,7 +89,7 @@ class QiskitExecutor(Executor):
         self._noise = None if simulator is None else simulator.options.noise_model
         known = getattr(backend, "operation_names", None)
         self._resets = aer or ((known is None or "reset" in known) and not plain)
-        self._rng = as_generator(seed)
+        self._stream: Stream = Stream(as_generator(seed), seeded=seed is not None)
         self._ready: dict[tuple[Program, Layout, bool], Measured] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -147,7 +149,7 @@ class QiskitExecutor(Executor):
             part = values[start : start + _ROWS]
             shots = np.full(len(part), self.shots, dtype=np.int64)
             counted += self._runner.run(
-                measured.circuit, measured.parameters, part, shots, self._rng
+                measured.circuit, measured.parameters, part, shots, self._stream.rng
             )
         return counted
 
@@ -165,7 +167,7 @@ class QiskitExecutor(Executor):
                     {p: part[:, j].tolist() for j, p in enumerate(measured.parameters)}
                 ],
                 shots=1,
-                seed_simulator=draw_seed(self._rng),
+                seed_simulator=draw_seed(self._stream.rng),
                 runtime_parameter_bind_enable=True,
                 **({"method": "density_matrix"} if self._noise is not None else {}),
             ).result()

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ...circuits.common.checks import check_choice
-from ...circuits.common.randomness import Seed
+from ...circuits.common.checks import check_choice, check_count
+from ...circuits.common.randomness import Seed, as_generator
 from ..programs.base import Layout
 from .base import GRADIENTS, Empty, Executor, Gradient
 from .pennylane import PennyLaneExecutor
@@ -29,7 +29,8 @@ class Execution:
         layout: ``"coherent"`` or ``"reuse"`` on Qiskit; None chooses by width.
         empty: what becomes of a circuit of which no run counted: ``"raise"``, or ``"prior"`` for
             outcomes as likely as they were loaded.
-        seed: of shots and simulators.
+        seed: of shots and simulators.  A model that is built twice from the same seed draws the
+            same; each copy of a layer (``copy.deepcopy``, pickles) draws from a stream of its own.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -55,6 +56,9 @@ class Execution:
         if self.device is not None and qiskit:
             raise ValueError(f"Give either device= (PennyLane) or {qiskit[0]}= (Qiskit), not both.")
         check_choice(self.empty, "empty", ("raise", "prior"))
+        as_generator(self.seed)  # refuses what is no seed, on the law too
+        if self.shots is not None:
+            check_count(self.shots, "shots", minimum=1)
         if self.gradient is not None:
             check_choice(self.gradient, "gradient", GRADIENTS)
         if self.is_law:
@@ -68,6 +72,10 @@ class Execution:
                 )
         if self.device is not None and self.layout is not None:
             raise ValueError("layout= is for Qiskit; PennyLane runs the coherent circuit.")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Execution:
+        """Itself: it does not change, and the devices that were passed in are the user's."""
+        return self
 
     @property
     def is_law(self) -> bool:
