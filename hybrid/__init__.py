@@ -6,6 +6,15 @@ classical speed), on a PennyLane device, or on Aer and any other Qiskit backend 
 
 from __future__ import annotations
 
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError as _error:
+    if _error.name != "torch":
+        raise
+    raise ImportError(
+        "qhopfield.hybrid needs PyTorch, which is not installed: pip install 'qhopfield[hybrid]'."
+    ) from None
+
 from .execution import EmptyRun, Execution
 from .layers import (
     Associated,

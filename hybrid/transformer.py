@@ -98,8 +98,9 @@ def make_memory(memory: str, input_size: int, *, num_heads: int = 1, **options: 
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
-        name = str(error).rpartition("unexpected keyword argument ")[2]
-        raise TypeError(f"memory={memory!r} takes no argument {name}.") from error
+        name = str(error).rpartition("unexpected keyword argument ")[2].rstrip(".")
+        end = "" if name.endswith("?") else "."
+        raise TypeError(f"memory={memory!r} takes no argument {name}{end}") from error
 
 
 class ShortConvolution(nn.Module):

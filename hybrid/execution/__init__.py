@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import EmptyRun, Executor, Gradient, Records, normalise, once
+from .keywords import check_keywords, parameters_of
 from .pennylane import PennyLaneExecutor
 from .qiskit import QiskitExecutor
 from .select import Execution, split_device
@@ -15,7 +16,9 @@ __all__ = [
     "PennyLaneExecutor",
     "QiskitExecutor",
     "Records",
+    "check_keywords",
     "normalise",
     "once",
+    "parameters_of",
     "split_device",
 ]

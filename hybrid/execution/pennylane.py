@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...circuits.common.checks import check_choice, check_count
+from ...circuits.common.checks import check_choice, check_count, shown
 from ...circuits.common.randomness import Seed, as_generator, draw_seed
 from ...circuits.execution.aer import refuse_memory
 from ..programs.base import Program
@@ -69,6 +69,11 @@ class PennyLaneExecutor(Executor):
                 f"seed= is for a device that is made here, and {self.name} is made already: give "
                 "it a seed of its own, or pass the device's name."
             )
+        if not isinstance(device, str) and not hasattr(device, "wires"):
+            raise TypeError(
+                "device must be a PennyLane device or the name of one, such as 'default.qubit'; "
+                f"got {shown(device)} ({type(device).__name__})."
+            )
         self._made: Any = None if isinstance(device, str) else device
         if isinstance(device, str):
             self.device  # noqa: B018  # an unknown name is refused here and now
@@ -83,7 +88,8 @@ class PennyLaneExecutor(Executor):
     def device(self) -> Any:
         """The PennyLane device."""
         if self._made is None:
-            import pennylane as qml
+            from .. import templates  # noqa: F401  # says so where PennyLane is missing
+            import pennylane as qml  # isort: skip
 
             seeded = self._stream.seeded
             options = {"seed": draw_seed(self._stream.rng)} if seeded else {}

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...circuits.common.checks import check_choice, check_count
 from ...circuits.common.randomness import Seed, as_generator, draw_seed
-from ...circuits.execution import make_runner
+from ...circuits.execution import make_runner, settle_seed
 from ...circuits.execution.aer import AerRunner, refuse_memory
 from ..programs.base import Layout, Measured, Program
 from .base import Executor, Gradient, Records, shifted
@@ -89,6 +89,7 @@ class QiskitExecutor(Executor):
         self._noise = None if simulator is None else simulator.options.noise_model
         known = getattr(backend, "operation_names", None)
         self._resets = aer or ((known is None or "reset" in known) and not plain)
+        seed, _ = settle_seed(seed, backend=backend, sampler=sampler)
         self._stream: Stream = Stream(as_generator(seed), seeded=seed is not None)
         self._ready: dict[tuple[Program, Layout, bool], Measured] = {}
 

@@ -7,12 +7,16 @@ from typing import Any
 
 import torch
 
-from ...circuits.common.checks import check_choice, check_count
+from ...circuits.common.checks import check_choice, check_count, shown
+from ...circuits.common.cost import refuse_work
 from ...circuits.common.randomness import Seed, as_generator
 from ..programs.base import Layout
 from .base import GRADIENTS, Empty, Executor, Gradient
 from .pennylane import PennyLaneExecutor
 from .qiskit import QiskitExecutor
+
+# What a shot takes at least: drawing from a distribution that is written out.
+_SHOT_SECONDS = 1e-7
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,12 @@ class Execution:
         check_choice(self.empty, "empty", ("raise", "prior"))
         as_generator(self.seed)  # refuses what is no seed, on the law too
         if self.shots is not None:
-            check_count(self.shots, "shots", minimum=1)
+            shots = check_count(self.shots, "shots", minimum=1)
+            refuse_work(
+                _SHOT_SECONDS * shots,
+                f"shots={shots:,} of one circuit",
+                "Use fewer shots, or the law, which is exact.",
+            )
         if self.gradient is not None:
             check_choice(self.gradient, "gradient", GRADIENTS)
         if self.is_law:
@@ -125,8 +134,13 @@ def split_device(device: Any) -> tuple[torch.device | None, Any]:
     """
     if device is None:
         return None, None
-    if isinstance(device, (torch.device, int)):
-        return torch.device(device), None
+    if isinstance(device, torch.device):
+        return device, None
+    if isinstance(device, int) and not isinstance(device, bool):
+        # A number is that of an accelerator; a machine without one has none.
+        if device >= 0 and torch.accelerator.is_available():
+            return torch.device(device), None
+        raise ValueError(f"device={device} is no accelerator of this machine; use 'cpu'.")
     if isinstance(device, str):
         if "." in device:
             return None, device
@@ -141,7 +155,7 @@ def split_device(device: Any) -> tuple[torch.device | None, Any]:
         return None, device
     raise TypeError(
         "device must be a torch device, a PennyLane device or the name of one, got "
-        f"{device!r} ({type(device).__name__})."
+        f"{shown(device)} ({type(device).__name__})."
     )
 
 

@@ -14,7 +14,7 @@ from ...circuits.blocks.cost import circuit_cost
 from ...circuits.common.checks import check_count
 from ...circuits.resources import Resources
 from ..programs.base import LAYOUTS, Layout
-from .checks import check_dropout
+from .checks import check_dense, check_dropout, check_index
 from .given import Given, real_rows
 from .hopfield import Associated
 from .keys import KeyKind
@@ -367,8 +367,9 @@ class SubmoduleBank(QuantumHopfieldLayer):
 
     def _part(self, state: Any, shard: int, attn_mask: Tensor | None) -> dict[str, Any]:
         """What :class:`QuantumHopfield` is called with for one shard, filled up as it runs."""
-        if not 0 <= shard < self.shards:
-            raise IndexError(f"shard must be between 0 and {self.shards - 1}, got {shard}.")
+        shard = check_index(shard, "shard", self.shards)
+        if attn_mask is not None:
+            check_dense(attn_mask, "attn_mask")
         part = list(self._shards.slices())[shard]
         rows = self.stored_patterns[part]
         missing = self._shards.size - len(rows)

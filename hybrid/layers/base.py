@@ -9,7 +9,14 @@ from typing import Any
 from qiskit import QuantumCircuit
 from torch import Tensor, nn
 
-from ..execution import Execution, Executor, PennyLaneExecutor
+from ...circuits.common.checks import check_kind
+from ..execution import (
+    Execution,
+    Executor,
+    PennyLaneExecutor,
+    check_keywords,
+    parameters_of,
+)
 from ..execution.select import split_device
 from ..first_values import FirstValues
 from ..programs.base import Layout, Program
@@ -25,6 +32,8 @@ class QuantumModule(FirstValues):
 
     def __init__(self, *, device: Any = None, **execution: Any) -> None:
         super().__init__()
+        kind = type(self)
+        check_keywords(kind.__name__, execution, parameters_of(kind, Execution))
         place, quantum = split_device(device)
         self._factory_device = place
         self.execution = Execution(device=quantum, **execution)
@@ -36,6 +45,7 @@ class QuantumModule(FirstValues):
 
     @execution.setter
     def execution(self, execution: Execution) -> None:
+        check_kind(execution, "execution", Execution, "an Execution")
         self._use(execution, execution.executor())
 
     @property
@@ -75,6 +85,8 @@ def run_on(module: nn.Module, **execution: Any) -> Iterator[nn.Module]:
     ...     layer(x).shape
     torch.Size([1, 3, 4])
     """
+    check_kind(module, "module", nn.Module, "a torch.nn.Module with quantum layers")
+    check_keywords("run_on", execution, parameters_of(Execution))
     layers = [each for each in module.modules() if isinstance(each, QuantumModule)]
     if not layers:
         raise ValueError(

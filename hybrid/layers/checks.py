@@ -6,11 +6,14 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
-from ...circuits.common.checks import check_count, check_real
+from ...circuits.common.checks import check_count, check_flag, check_real, shown
+from ...circuits.common.cost import refuse_memory
 
 
 def check_sizes(sizes: dict[str, int | None]) -> None:
@@ -47,6 +50,9 @@ def check_scaling(scaling: Any, num_heads: int, default: float) -> float | Tenso
         return default
     if not isinstance(scaling, Tensor):
         return check_real(scaling, "scaling", minimum=0.0, exclusive=True)
+    check_dense(scaling, "scaling")
+    if not scaling.is_floating_point():
+        raise TypeError(f"scaling must be a floating-point tensor, got {scaling.dtype}.")
     if scaling.shape not in ((), (num_heads,)):
         raise ValueError(
             f"scaling must be a number or have shape ({num_heads},), one a head; "
@@ -72,7 +78,8 @@ def check_sequence(tensor: Any, name: str, size: int, batch: int | None) -> Tens
         TypeError: no floating-point tensor.
         ValueError: the wrong shape, NaN or infinite entries.
     """
-    if isinstance(tensor, Tensor) and (tensor.dim() != 3 or tensor.shape[-1] != size):
+    check_dense(tensor, name)
+    if tensor.dim() != 3 or tensor.shape[-1] != size:
         raise ValueError(
             f"{name} must have shape (batch, length, {size}); got {tuple(tensor.shape)}."
         )
@@ -105,6 +112,10 @@ def merge_masks(
     """
     prior: Tensor | None = None
     check_masks(attn_mask=attn_mask, key_padding_mask=key_padding_mask)
+    is_causal = check_flag(is_causal, "is_causal")
+    for name, mask in (("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)):
+        if mask is not None and mask.device != like.device:
+            raise ValueError(f"{name} is on {mask.device} and the state on {like.device}.")
     if attn_mask is not None:
         allowed = ((length, patterns), (batch * heads, length, patterns))
         if tuple(attn_mask.shape) not in allowed:
@@ -133,7 +144,10 @@ def merge_masks(
         prior = padding if prior is None else prior + padding
     if prior is not None and not traced(prior, like):
         if bool(torch.isnan(prior).any()):
-            raise ValueError("A mask holds NaN; expected bools, or numbers added to the logits.")
+            raise ValueError(
+                "A mask holds NaN; expected bools, or numbers added to the logits, in attn_mask "
+                "and key_padding_mask."
+            )
         hidden = (prior == -math.inf).all(-1)
         if prior.numel() and bool(hidden.any()):
             place = tuple(torch.nonzero(hidden)[0].tolist())
@@ -151,8 +165,8 @@ def check_masks(**masks: Any) -> None:
         TypeError: neither a tensor nor None.
     """
     for name, mask in masks.items():
-        if mask is not None and not isinstance(mask, Tensor):
-            raise TypeError(f"{name} must be a torch.Tensor, got {type(mask).__name__}.")
+        if mask is not None:
+            check_dense(mask, name)
 
 
 def _as_prior(mask: Tensor, name: str, like: Tensor) -> Tensor:
@@ -174,8 +188,7 @@ def check_finite(tensor: Tensor, name: str) -> None:
         TypeError: no floating-point tensor.
         ValueError: an entry that is not finite.
     """
-    if not isinstance(tensor, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}.")
+    check_dense(tensor, name)
     if not tensor.is_floating_point():
         raise TypeError(f"{name} must be a floating-point tensor, got {tensor.dtype}.")
     if traced(tensor):
@@ -184,6 +197,89 @@ def check_finite(tensor: Tensor, name: str) -> None:
     if not bool(torch.isfinite(tensor.sum())) and not bool(torch.isfinite(tensor).all()):
         place = tuple(torch.nonzero(~torch.isfinite(tensor))[0].tolist())
         raise ValueError(f"{name} must be finite; got {tensor[place].item()} at {place}.")
+
+
+def check_dense(tensor: Any, name: str) -> None:
+    """Refuses what is no dense tensor.
+
+    Raises:
+        TypeError: no tensor, or one of another layout.
+    """
+    if isinstance(tensor, PackedSequence):
+        raise TypeError(
+            f"{name} is a PackedSequence; unpack it (torch.nn.utils.rnn.pad_packed_sequence) and "
+            "pass key_padding_mask, True at what is padded."
+        )
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}.")
+    if tensor.is_nested:
+        raise TypeError(
+            f"{name} is a nested tensor; pad it (.to_padded_tensor(0.0)) and pass "
+            "key_padding_mask, True at what is padded. torch.nn.TransformerEncoder makes none with "
+            "enable_nested_tensor=False."
+        )
+    if tensor.layout != torch.strided:
+        raise TypeError(f"{name} must be a dense tensor, got layout {tensor.layout}; .to_dense().")
+
+
+def check_index(value: Any, name: str, size: int) -> int:
+    """Returns the number of one of ``size`` things.
+
+    Raises:
+        IndexError: there is no such one.
+        TypeError: no integer.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {shown(value)} ({type(value).__name__}).")
+    if not 0 <= value < size:
+        raise IndexError(f"{name} must be between 0 and {size - 1}, got {shown(value)}.")
+    return int(value)
+
+
+def refuse_parameters(number: int, sizes: dict[str, int | None]) -> None:
+    """Refuses a layer that would not fit in memory, in single precision.
+
+    Args:
+        number: its parameters.
+        sizes: what they come from, by name.
+
+    Raises:
+        ValueError: it is too large.
+    """
+    listed = ", ".join(f"{name}={size:,}" for name, size in sizes.items() if size is not None)
+    refuse_memory(4.0 * number, f"A layer of {listed}", "Use smaller sizes.")
+
+
+def check_place(tensor: Tensor, name: str, like: Tensor, whose: str = "the layer") -> None:
+    """Refuses a tensor on another device or of another dtype than what it meets.
+
+    Raises:
+        TypeError: another dtype, where no autocast would convert it.
+        ValueError: another device.
+    """
+    if tensor.device != like.device:
+        raise ValueError(
+            f"{name} is on {tensor.device} and {whose} on {like.device}; move one of them "
+            f"(.to({str(like.device)!r}))."
+        )
+    cast = tensor.device.type != "meta" and torch.is_autocast_enabled(tensor.device.type)
+    if tensor.dtype != like.dtype and not cast:
+        raise TypeError(
+            f"{name} must be {like.dtype}, as {whose} (it was {tensor.dtype}); convert it with "
+            f".to({like.dtype}), or the layer with .to({tensor.dtype})."
+        )
+
+
+def check_dtype(dtype: Any) -> None:
+    """Refuses what is no dtype of real parameters; None is torch's default.
+
+    Raises:
+        TypeError: there is one.
+    """
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(
+            f"dtype must be a floating-point torch.dtype such as torch.float32, got {shown(dtype)}."
+        )
 
 
 def as_numpy(tensor: Tensor, name: str) -> NDArray[Any]:

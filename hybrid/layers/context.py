@@ -7,8 +7,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ...circuits.common.checks import check_choice, check_count
-from .checks import check_masks, check_sequence
+from ...circuits.common.checks import check_choice, check_count, check_flag
+from ..execution import Execution, check_keywords, parameters_of
+from .checks import check_masks, check_sequence, refuse_parameters
+from .hopfield import QuantumHopfield
 from .pooling import QuantumHopfieldLayer
 
 
@@ -76,7 +78,16 @@ class MemoryContext(nn.Module):
         size = (
             input_size if state_size is None else check_count(state_size, "state_size", minimum=1)
         )
-        self.batch_first = bool(hopfield.pop("batch_first", True))
+        kind = type(self)
+        known = parameters_of(kind, QuantumHopfieldLayer, QuantumHopfield, Execution)
+        # What the context says itself, or sets by its own arguments.
+        known -= {"quantity", "output_size"}
+        check_keywords(kind.__name__, hopfield, known)
+        refuse_parameters(
+            memory_size * self.input_size + self.quantity * self.input_size**2,
+            {"memory_size": memory_size, "input_size": input_size} | given,
+        )
+        self.batch_first = check_flag(hopfield.pop("batch_first", True), "batch_first")
         self.memory = QuantumHopfieldLayer(
             input_size,
             quantity=memory_size,

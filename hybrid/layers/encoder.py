@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...circuits.common.checks import check_choice, check_count
-from .checks import check_dropout
+from ...circuits.common.checks import check_choice, check_count, check_flag, check_real
+from ..execution import Execution, check_keywords, parameters_of
+from .checks import check_dropout, refuse_parameters
 from .hopfield import QuantumHopfield
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -69,8 +70,21 @@ class QuantumHopfieldEncoderLayer(nn.Module):
         super().__init__()
         check_count(dim_feedforward, "dim_feedforward", minimum=1)
         check_dropout(dropout)
+        kind = type(self)
+        known = parameters_of(kind, QuantumHopfield, Execution) - {"num_heads", "input_size"}
+        check_keywords(kind.__name__, hopfield, known)
+        layer_norm_eps = check_real(layer_norm_eps, "layer_norm_eps", minimum=0.0)
+        check_flag(norm_first, "norm_first")
+        check_count(d_model, "d_model", minimum=1)
+        check_count(nhead, "nhead", minimum=1)
+        if hopfield.get("hidden_size") is None and d_model % nhead:
+            raise ValueError(f"nhead={nhead} must divide d_model={d_model}, or pass hidden_size.")
         if not callable(activation):
             activation = _ACTIVATIONS[check_choice(activation, "activation", _ACTIVATIONS)]
+        refuse_parameters(
+            2 * d_model * dim_feedforward,
+            {"d_model": d_model, "dim_feedforward": dim_feedforward, "nhead": nhead},
+        )
         # nn.TransformerEncoder reads self_attn.batch_first.
         self.self_attn = QuantumHopfield(
             d_model,

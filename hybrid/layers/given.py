@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...circuits.common.checks import check_count
+from ...circuits.common.checks import check_choice, check_count
 from ...circuits.patterns.checks import as_rows, check_patterns
 from .checks import as_numpy
 from .keys import KeyKind
@@ -36,6 +36,7 @@ class Given:
             ValueError: patterns that are malformed, or not +-1 where bits are stored; heads that do
                 not divide the neurons; a wrong number of values.
         """
+        check_choice(keys, "keys", ("binary", "product"))
         rows = real_rows(patterns, "patterns")
         if keys == "binary":
             check_patterns(rows)

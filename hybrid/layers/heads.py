@@ -8,20 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...circuits.common.checks import check_choice, check_count, check_real
+from ...circuits.common.checks import check_choice, check_count, check_flag, check_real
 from .association import block_signs
 from .base import QuantumModule
 from .checks import (
     at_least_single,
     check_dropout,
+    check_dtype,
+    check_place,
     check_scaling,
     check_sequence,
     check_sizes,
     head_size,
     merge_masks,
+    refuse_parameters,
 )
 from .keys import KeyKind, Keys, hold_keys
-from .projecting import draw_projection, project
+from .projecting import draw_projection, is_plain, project
 
 
 class ProjectedHeads(QuantumModule):
@@ -56,6 +59,16 @@ class ProjectedHeads(QuantumModule):
         dtype: torch.dtype | None = None,
         **execution: Any,
     ) -> None:
+        for name, flag in (
+            ("batch_first", batch_first),
+            ("bias", bias),
+            ("state_as_static", state_as_static),
+            ("stored_as_static", stored_as_static),
+            ("projection_as_static", projection_as_static),
+            ("disable_out_projection", disable_out_projection),
+        ):
+            check_flag(flag, name)
+        check_dtype(dtype)
         check_count(input_size, "input_size", minimum=1)
         check_count(num_heads, "num_heads", minimum=1)
         check_sizes(
@@ -104,6 +117,19 @@ class ProjectedHeads(QuantumModule):
             )
         self.output_size = mixed if disable_out_projection else output_size or input_size
         options: dict[str, Any] = {"device": self._factory_device, "dtype": dtype}
+        refuse_parameters(
+            (input_size + self.stored_size) * width
+            + (self.projection_size + self.output_size) * mixed,
+            {
+                "input_size": input_size,
+                "hidden_size": self.hidden_size,
+                "output_size": self.output_size,
+                "pattern_size": pattern_size,
+                "num_heads": num_heads,
+                "stored_size": self.stored_size,
+                "projection_size": self.projection_size,
+            },
+        )
 
         def linear(given: int, wanted: int, absent: bool) -> nn.Linear | None:
             return None if absent else nn.Linear(given, wanted, bias=bias, **options)
@@ -196,7 +222,16 @@ class ProjectedHeads(QuantumModule):
                 f"projection must have one row a stored pattern, {kept.shape[1]}; "
                 f"got {read.shape[1]}."
             )
+        for name, each, projection_module in (
+            ("state", state, self.state_projection),
+            ("stored", kept, self.stored_projection),
+            ("projection", read, self.value_projection),
+        ):
+            if projection_module is not None and is_plain(projection_module):
+                check_place(each, name, projection_module.weight)
         queries, raw, values = self._projected(state, kept, read)
+        for name, each in (("stored", raw), ("projection", values)):
+            check_place(each, name, queries, "the states")
         prior = merge_masks(
             key_padding_mask=key_padding_mask,
             attn_mask=attn_mask,

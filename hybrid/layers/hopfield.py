@@ -14,7 +14,7 @@ from ..programs.base import Layout
 from ..programs.memory import MemoryProgram
 from . import association as law
 from .base import bound_circuit, bound_qnode
-from .checks import check_sequence, full_precision, traced
+from .checks import check_dense, check_index, check_place, check_sequence, full_precision, traced
 from .given import Given, real_rows
 from .heads import ProjectedHeads
 from .keys import KeyKind, Keys, hold_keys
@@ -210,6 +210,9 @@ class QuantumHopfield(AttentionSlot, ProjectedHeads):
         check_count(steps, "steps", minimum=1)
         if not isinstance(probes, Tensor):
             probes = torch.as_tensor(real_rows(probes, "probes"))
+        else:
+            check_dense(probes, "probes")
+            check_place(probes, "probes", self.stored_patterns.to(probes.dtype))
         states = torch.atleast_2d(probes).to(self.stored_patterns)
         stored = self._heads(self.stored_patterns[None], self.hidden_size)
         keys = hold_keys(stored, self.keys, static=True)
@@ -476,10 +479,9 @@ class QuantumHopfield(AttentionSlot, ProjectedHeads):
                 attn_mask,
                 is_causal,
             )
-            sizes = {"batch": batch, "head": head, "query": query}
-            for (name, number), size in zip(sizes.items(), queries.shape[:3], strict=True):
-                if not 0 <= number < size:
-                    raise IndexError(f"{name} must be between 0 and {size - 1}, got {number}.")
+            batch = check_index(batch, "batch", queries.shape[0])
+            head = check_index(head, "head", queries.shape[1])
+            query = check_index(query, "query", queries.shape[2])
             scores = self._scores(queries)
             lead = queries.shape[:2]
             z = keys.expectations.expand(*lead, -1, -1)[batch, head]

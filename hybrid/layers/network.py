@@ -12,14 +12,24 @@ from qiskit import QuantumCircuit
 from torch import Tensor, nn
 
 from ...circuits import laws
-from ...circuits.common.checks import check_choice, check_count, check_real
+from ...circuits.common.checks import check_choice, check_count, check_flag, check_real
 from ...circuits.models import Hopfield
 from ...circuits.patterns import check_probes
 from ..execution import Executor
 from ..programs.base import Layout
 from ..programs.neuron import NeuronProgram
 from .base import QuantumModule, bound_circuit, bound_qnode
-from .checks import at_least_single, check_finite, full_precision, traced
+from .checks import (
+    as_numpy,
+    at_least_single,
+    check_dense,
+    check_dtype,
+    check_finite,
+    check_index,
+    full_precision,
+    refuse_parameters,
+    traced,
+)
 from .neurons import run_neurons
 
 Update: TypeAlias = Literal["synchronous", "sequential"]
@@ -95,11 +105,12 @@ class QuantumHopfieldNetwork(QuantumModule):
     ) -> None:
         super().__init__(device=device, **execution)
         self.num_neurons = check_count(num_neurons, "num_neurons", minimum=2)
+        refuse_parameters(num_neurons**2, {"num_neurons": num_neurons})
         self.level = check_count(level, "level", maximum=laws.MAX_LEVEL)
         self.steps = check_count(steps, "steps", minimum=1)
         self.gain = _check_gain(gain)
-        if not isinstance(bias, bool):
-            raise TypeError(f"bias must be True or False, got {bias!r}.")
+        check_flag(bias, "bias")
+        check_dtype(dtype)
         self.update = check_choice(update, "update", ("synchronous", "sequential"))
         options: dict[str, Any] = {"device": self._factory_device, "dtype": dtype}
         pairs = num_neurons * (num_neurons - 1) // 2
@@ -163,7 +174,7 @@ class QuantumHopfieldNetwork(QuantumModule):
                 counted.
         """
         self._check(input)
-        return self._run(input, self.steps, need_acceptance)
+        return self._run(input, self.steps, check_flag(need_acceptance, "need_acceptance"))
 
     def energy(self, state: Tensor) -> Tensor:
         """The energy that mean-field dynamics of the same neurons lowers.
@@ -240,8 +251,8 @@ class QuantumHopfieldNetwork(QuantumModule):
         >>> network.recall([1, 1, 1, -1, -1, 1]).sign()
         tensor([ 1.,  1.,  1., -1., -1., -1.])
         """
-        model = Hopfield.store(_array(patterns), rule=rule, bias=_array(bias))
-        if gain == "typical":
+        model = Hopfield.store(_array(patterns, "patterns"), rule=rule, bias=_array(bias, "bias"))
+        if isinstance(gain, str) and gain == "typical":
             gain = laws.safe_gain(model.typical_field())
         layer = cls(
             model.num_neurons,
@@ -276,7 +287,7 @@ class QuantumHopfieldNetwork(QuantumModule):
             ValueError: malformed probes, or ``steps`` < 1.
         """
         steps = self.steps if steps is None else check_count(steps, "steps", minimum=1)
-        numbers = _array(probes)
+        numbers = _array(probes, "probes")
         rows = torch.as_tensor(check_probes(numbers, self.num_neurons)).to(self.synapses)
         with torch.no_grad():
             state: Tensor = self._run(rows, steps, False)
@@ -398,9 +409,7 @@ class QuantumHopfieldNetwork(QuantumModule):
 
     def _bound(self, state: Tensor, neuron: int) -> Tensor:
         """The angles of one update of one neuron."""
-        check_count(neuron, "neuron")
-        if neuron >= self.num_neurons:
-            raise IndexError(f"neuron must be between 0 and {self.num_neurons - 1}, got {neuron}.")
+        neuron = check_index(neuron, "neuron", self.num_neurons)
         if isinstance(state, Tensor) and state.dim() != 1:
             raise ValueError(
                 f"state must be one state, ({self.num_neurons},); got {tuple(state.shape)}."
@@ -415,7 +424,13 @@ class QuantumHopfieldNetwork(QuantumModule):
 
     def _check(self, state: Any, name: str = "input") -> None:
         """Refuses what is no state of spin expectations."""
-        if isinstance(state, Tensor) and (state.dim() == 0 or state.shape[-1] != self.num_neurons):
+        check_dense(state, name)
+        if state.device != self.synapses.device:
+            raise ValueError(
+                f"{name} is on {state.device} and the layer on {self.synapses.device}; move one of "
+                "them with .to()."
+            )
+        if state.dim() == 0 or state.shape[-1] != self.num_neurons:
             raise ValueError(
                 f"{name} must have shape (..., {self.num_neurons}), one entry a neuron; "
                 f"got {tuple(state.shape)}."
@@ -449,6 +464,6 @@ def _check_gain(gain: Any) -> str | float:
     return check_choice(gain, "gain", ("safe",))
 
 
-def _array(values: Any) -> Any:
+def _array(values: Any, name: str = "weights") -> Any:
     """A tensor as an array; anything else as it is."""
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+    return as_numpy(values, name) if isinstance(values, Tensor) else values

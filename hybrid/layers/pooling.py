@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...circuits.common.checks import check_count
+from ...circuits.common.checks import check_count, check_flag
+from ..execution import Execution, check_keywords, parameters_of
 from ..first_values import FirstValues
+from .checks import check_dense, refuse_parameters
 from .hopfield import Associated, QuantumHopfield
 
 
@@ -16,6 +19,12 @@ class _Fixed(FirstValues):
     """What pooling and lookup share: trained patterns beside a :class:`QuantumHopfield`."""
 
     hopfield: QuantumHopfield
+    _reads = "state"  # the name of what it is called with
+
+    def _check_keywords(self, keywords: Iterable[str]) -> None:
+        """Refuses keywords that neither this layer nor the one inside knows."""
+        kind = type(self)
+        check_keywords(kind.__name__, keywords, parameters_of(kind, QuantumHopfield, Execution))
 
     def _expand(self, patterns: Tensor, batch: int) -> Tensor:
         """Trained patterns for every sample of a batch."""
@@ -24,7 +33,10 @@ class _Fixed(FirstValues):
 
     def _batch(self, tensor: Any) -> int:
         """Samples of an input, whose shape the association checks."""
-        if not isinstance(tensor, Tensor) or tensor.dim() != 3:
+        if not isinstance(tensor, Tensor):
+            return 1
+        check_dense(tensor, self._reads)
+        if tensor.dim() != 3:
             return 1
         return tensor.shape[0 if self.hopfield.batch_first else 1]
 
@@ -56,6 +68,8 @@ class QuantumHopfieldPooling(_Fixed):
     torch.Size([5, 24])
     """
 
+    _reads = "stored"
+
     def __init__(
         self,
         input_size: int,
@@ -67,9 +81,11 @@ class QuantumHopfieldPooling(_Fixed):
     ) -> None:
         super().__init__()
         check_count(quantity, "quantity", minimum=1)
+        self._check_keywords(keywords)
         self.hopfield = QuantumHopfield(
             input_size, *arguments, device=device, dtype=dtype, **keywords
         )
+        refuse_parameters(quantity * input_size, {"quantity": quantity, "input_size": input_size})
         self.state_patterns = nn.Parameter(
             torch.empty(quantity, input_size, dtype=dtype, device=self.hopfield._factory_device)
         )
@@ -181,6 +197,8 @@ class QuantumHopfieldLayer(_Fixed):
     ) -> None:
         super().__init__()
         check_count(quantity, "quantity", minimum=1)
+        check_flag(trainable_targets, "trainable_targets")
+        self._check_keywords(keywords)
         if target_size is not None and not trainable_targets:
             raise ValueError(
                 "target_size is for targets of their own; with trainable_targets=False the stored "
@@ -188,10 +206,14 @@ class QuantumHopfieldLayer(_Fixed):
             )
         if target_size is not None:
             keywords["projection_size"] = check_count(target_size, "target_size", minimum=1)
+            refuse_parameters(quantity * target_size, {"target_size": target_size})
         self.hopfield = QuantumHopfield(
             input_size, *arguments, device=device, dtype=dtype, **keywords
         )
         options: dict[str, Any] = {"dtype": dtype, "device": self.hopfield._factory_device}
+        sizes = {"quantity": quantity, "input_size": input_size, "target_size": target_size}
+        widths = self.hopfield.stored_size + self.hopfield.projection_size
+        refuse_parameters(quantity * widths, sizes)
         self.stored_patterns = nn.Parameter(
             torch.empty(quantity, self.hopfield.stored_size, **options)
         )
@@ -254,9 +276,9 @@ class QuantumHopfieldLayer(_Fixed):
 
     def _memory(self, state: Any) -> tuple[Tensor, Tensor | None]:
         """Stored patterns and targets, for the batch of the states."""
+        batch = self._batch(state)
         if isinstance(state, Tensor) and state.dim() == 2:
             return self.stored_patterns, self.target_patterns
-        batch = self._batch(state)
         targets = self.target_patterns
         return (
             self._expand(self.stored_patterns, batch),

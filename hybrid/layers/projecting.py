@@ -78,7 +78,7 @@ def _alike(linear: Sequence[nn.Module]) -> TypeGuard[Sequence[nn.Linear]]:
     """Whether all are plain linear maps of one type, on one device, with biases or without."""
     if any(getattr(modules, name) for name in _GLOBAL_HOOKS):
         return False
-    plain = [each for each in linear if isinstance(each, nn.Linear) and _is_plain(each)]
+    plain = [each for each in linear if isinstance(each, nn.Linear) and is_plain(each)]
     if len(plain) < len(linear):
         return False
     biased, width = plain[0].bias is not None, plain[0].weight.shape[1]
@@ -93,7 +93,7 @@ def _alike(linear: Sequence[nn.Module]) -> TypeGuard[Sequence[nn.Linear]]:
     )
 
 
-def _is_plain(module: nn.Module) -> bool:
+def is_plain(module: nn.Module) -> TypeGuard[nn.Linear]:
     """Whether calling a module is ``input @ weight.T + bias`` and nothing else."""
     return (
         type(module) is nn.Linear  # no subclass, which is what parametrisations make of it too

@@ -9,6 +9,16 @@ every method.
 
 from __future__ import annotations
 
+try:
+    import pennylane as _pennylane  # noqa: F401
+except ModuleNotFoundError as _error:
+    if _error.name != "pennylane":
+        raise
+    raise ImportError(
+        "PennyLane is not installed, and its devices and templates need it: "
+        "pip install 'qhopfield[hybrid]'."
+    ) from None
+
 from .fields import LocalField
 from .filters import ExpFilter, KernelFilter
 from .loaders import IndexedLoader

@@ -153,7 +153,7 @@ MAKING = [
         QuantumHopfieldEncoderLayer,
         {"nhead": 3},
         ValueError,
-        "num_heads=3 must divide input_size=4",
+        "nhead=3 must divide d_model=4",
     ),
     (
         QuantumHopfieldEncoderLayer,

@@ -1,0 +1,64 @@
+"""Keywords that a layer does not know, answered with the nearest that it does."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+# What the same thing is called in torch and in hflayers.
+_ELSEWHERE = {
+    "embed_dim": "input_size",
+    "kdim": "stored_size",
+    "vdim": "projection_size",
+    "stored_pattern_size": "stored_size",
+    "pattern_projection_size": "projection_size",
+    "state_pattern_as_static": "state_as_static",
+    "stored_pattern_as_static": "stored_as_static",
+    "pattern_projection_as_static": "projection_as_static",
+    "beta": "scaling",
+    "simulator": "backend",
+    "heads": "num_heads",
+    "n_heads": "num_heads",
+    "nhead": "num_heads",
+    "d_model": "input_size",
+}
+_NORMS = "there is no layer norm inside: put a torch.nn.LayerNorm before the layer"
+
+
+def parameters_of(*functions: Callable[..., Any]) -> set[str]:
+    """The names that functions can be called with."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {
+        name
+        for function in functions
+        for name, each in inspect.signature(function).parameters.items()
+        if each.kind in kinds and name != "self"
+    }
+
+
+def check_keywords(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuses a keyword that nobody takes.
+
+    Args:
+        what: what was called.
+        given: the keywords that came.
+        known: those that it takes, itself or what it hands them on to.
+
+    Raises:
+        TypeError: there is one.
+    """
+    names = sorted(known)
+    for each in given:
+        if each in names:
+            continue
+        same = _ELSEWHERE.get(each)
+        near = [same] if same in names else get_close_matches(each, names, 1, 0.6)
+        if each.startswith("normalize_"):
+            advice = _NORMS
+        elif near:
+            advice = f"did you mean {near[0]!r}?"
+        else:
+            advice = f"it takes {', '.join(names)}."
+        raise TypeError(f"{what}() got an unexpected keyword argument {each!r}; {advice}")
