@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -236,7 +237,7 @@ def check_index(value: Any, name: str, size: int) -> int:
     return int(value)
 
 
-def refuse_parameters(number: int, sizes: dict[str, int | None]) -> None:
+def refuse_parameters(number: int, sizes: Mapping[str, int | None]) -> None:
     """Refuses a layer that would not fit in memory, in single precision.
 
     Args:
