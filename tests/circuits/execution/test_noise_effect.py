@@ -201,3 +201,13 @@ def test_a_reset_may_leave_a_one():
         assert set(counts[0]) == wanted
     with pytest.raises(ValueError, match="reset must be a finite number >= 0 and <= 1"):
         make_noise(reset=1.5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_gate_is_taken_out_with_its_noise(way):
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    ready = WAYS[way](on(["x"], 0.1, 1, basis=["x", "cx"])).transpiled(circuit)
+    assert ready.count_ops()["x"] == 2
