@@ -149,7 +149,7 @@ def recall(
             "noise_model, pass_manager and mitigation."
         )
     refuse_mitigation(method, mitigation)
-    if exact and model.num_neurons <= method.law_limit:
+    if exact and method.has_law(model, expectations):
         if spread:
             raise ValueError(
                 "This law is computed at once: leave out workers, client and journal "

@@ -34,6 +34,9 @@ class Resources:
         gain: angle in radians per unit of field; NaN where there is none.
         field_error: largest error of a field that had to be rounded, in units of field.
         loading: two-qubit gates of the part that loads the memory, where it is a part of its own.
+        search_loadings: how often the memory is loaded to find a probe's least distance, before
+            its first shot (``least="descending"`` and ``"quantum"``): the expected number, on
+            average over the stored patterns as probes. What a recall took is its ``attempts``.
     """
 
     qubits: int
@@ -46,6 +49,7 @@ class Resources:
     gain: float = math.nan
     field_error: float = 0.0
     loading: int = 0
+    search_loadings: float = 0.0
 
 
 def resources(
@@ -97,6 +101,7 @@ def resources(
         gain=bill.gain,
         field_error=bill.field_error,
         loading=round(bill.loading * ratio),
+        search_loadings=bill.search_loadings,
     )
 
 
@@ -124,6 +129,7 @@ def _side_by_side(bill: Bill, pass_manager: Any) -> Resources:
         gain=bill.gain,
         field_error=bill.field_error,
         loading=round(bill.loading * ratio),
+        search_loadings=bill.search_loadings,
     )
 
 

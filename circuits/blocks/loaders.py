@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -371,9 +370,12 @@ def _refuse_without_index(rows: NDArray[np.float64]) -> None:
             f"An entry other than +-1 ({rows[row, column]:g} in row {row} at position {column}) is "
             "a product state, which needs an index register: pass index=True."
         )
-    for first, second in combinations(range(len(rows)), 2):
-        if np.array_equal(rows[first], rows[second]):
-            raise ValueError(
-                f"Rows {first} and {second} are the same pattern, which one superposition cannot "
-                "hold twice: drop one, give it a greater weight, or pass index=True."
-            )
+    _, place, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    again = times[place.reshape(-1)] > 1
+    if again.any():
+        first = int(np.argmax(again))
+        second = int(np.flatnonzero(place.reshape(-1) == place.reshape(-1)[first])[1])
+        raise ValueError(
+            f"Rows {first} and {second} are the same pattern, which one superposition cannot "
+            "hold twice: drop one, give it a greater weight, or pass index=True."
+        )

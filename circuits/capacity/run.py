@@ -206,7 +206,7 @@ class Task:
         probes = starts.astype(np.float64)
         if not settings.exact:
             samples = method.run(model, probes, settings.shots, make_runner(), rng)
-        elif model.num_neurons <= method.law_limit:
+        elif method.has_law(model, probes):
             samples = Samples.from_laws([method.law(model, probe) for probe in probes])
         else:
             samples = method.sample_law(model, probes, settings.shots, rng)

@@ -82,6 +82,7 @@ class Bill:
         gain: angle in radians per unit of field.
         field_error: largest rounding error of a field.
         loading: two-qubit gates that load the memory.
+        search_loadings: loadings of the memory before the first shot of a probe, by expectation.
         side_by_side: circuits that run at the same time, one a submodule, in place of ``circuit``.
     """
 
@@ -93,6 +94,7 @@ class Bill:
     gain: float = float("nan")
     field_error: float = 0.0
     loading: int = 0
+    search_loadings: float = 0.0
     side_by_side: tuple[QuantumCircuit, ...] = ()
 
 
@@ -125,6 +127,15 @@ class Method(Identified, ABC):
     @abstractmethod
     def law_limit(self) -> int:
         """The most neurons whose exact law is computed; beyond it the law is sampled."""
+
+    def has_law(self, model: Model, probes: NDArray[np.float64]) -> bool:
+        """Whether :meth:`law` can be written out for these probes; else the law is sampled.
+
+        Args:
+            model: the memory.
+            probes: expectations of the probes' spins, (P, N).
+        """
+        return model.num_neurons <= self.law_limit
 
     @property
     def classical(self) -> bool:

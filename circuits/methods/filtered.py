@@ -16,7 +16,7 @@ from ..common.checks import check_choice, check_count, check_flag, settle, shown
 from ..models import Model, ModernHopfield
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, Trace
 from .feedback import Feedback
-from .minimum import SEARCHES, LeastDistances, least_distances
+from .minimum import SEARCHES, LeastDistances, expected_loadings, least_distances, note_least
 from .probes import expectations_of, one_row
 from .superposition import (
     ONCE,
@@ -100,11 +100,22 @@ class FilteredMemory(Method):
             )
         return chosen
 
-    def circuit(self, model: Model, probe: Probes) -> QuantumCircuit:
+    def circuit(self, model: Model, probe: Probes, *, d_min: int | None = None) -> QuantumCircuit:
         """The circuit for one probe: loader, filter, measurement; ready for any backend.
 
         The first N classical bits (register ``neurons``) are the recalled state; a run counts if
         all bits of ``failed`` are 0.
+
+        With ``least="descending"`` or ``"quantum"`` it is the last circuit of a recall, and the
+        least distance is an angle of it.  ``recall`` finds that by circuits of its own; here it is
+        ``d_min`` or, where None is given, **computed classically**.  The circuit's ``metadata``
+        say which (``"d_min"`` and ``"d_min_from"``: ``"given"`` or ``"computed classically"``).
+
+        Args:
+            model: the memory.
+            probe: spin expectations, (N,).
+            d_min: the least distance that a search has found; with ``least="given"`` it belongs
+                to the filter.
 
         Raises:
             TypeError: ``probe`` holds no real numbers.
@@ -113,8 +124,20 @@ class FilteredMemory(Method):
         refuse_states(probe, self)
         chosen = self.resolved(model)
         row = one_row(probe, model.num_neurons)
-        template, _ = filtered_template(stored_patterns(model), chosen, fresh=self.fresh)
-        return bind(template, self._angles(chosen, stored_patterns(model), row[None, :], None)[0])
+        patterns, rows = stored_patterns(model), row[None, :]
+        template, _ = filtered_template(patterns, chosen, fresh=self.fresh)
+        least: NDArray[np.int64] | None = None
+        if d_min is not None:
+            if self.least == "given":
+                raise ValueError(
+                    "d_min= is what a search has found, and least='given' makes none: give "
+                    "KernelFilter(..., d_min=...), or least='descending' or 'quantum'."
+                )
+            least = np.array([check_count(d_min, "d_min")])
+        circuit = bind(template, self._angles(chosen, patterns, rows, least)[0])
+        if self.least != "given":
+            note_least(circuit, self.exact_least(patterns, rows), least)
+        return circuit
 
     def law(self, model: Model, probe: Probes) -> Law:
         """The exact distribution over the stored patterns, and the acceptance.
@@ -212,7 +235,19 @@ class FilteredMemory(Method):
             repetitions=self.iterations,
             expected_two_qubit_gates=float(gates * self.iterations),
             loading=loader.choice.two_qubit_gates * self.iterations,
+            search_loadings=self.search_loadings(stored_patterns(model)),
         )
+
+    def search_loadings(self, patterns: NDArray[np.int8]) -> float:
+        """Loadings by which a probe's least distance is found, by expectation.
+
+        The mean over the stored patterns as probes; 0 where none is searched for.
+        """
+        if self.least == "given":
+            return 0.0
+        probes = patterns.astype(np.float64)
+        found = [expected_loadings(patterns, row, search=self.least) for row in probes]
+        return float(np.mean(found))
 
     def sample_law(
         self,

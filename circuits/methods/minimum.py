@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 
 from .. import laws
 from ..blocks.filters import KernelFilter
@@ -67,6 +68,63 @@ def least_distances(
         [finder.least(row, count) for row, count in zip(probes, known.tolist(), strict=True)]
     )
     return LeastDistances(found[:, 0].astype(np.int64), found[:, 1])
+
+
+def note_least(
+    circuit: QuantumCircuit, exact: NDArray[np.int64] | None, given: NDArray[np.int64] | None
+) -> None:
+    """Writes into a circuit's metadata which least distance it subtracts, and where it is from."""
+    held = exact if given is None else given
+    circuit.metadata = {
+        **(circuit.metadata or {}),
+        "d_min": None if held is None else int(held[0]),
+        "d_min_from": "computed classically" if given is None else "given",
+    }
+
+
+def expected_loadings(
+    patterns: NDArray[np.int8], probe: NDArray[np.float64], *, search: str
+) -> float:
+    """Expected loadings of :func:`least_distances` for one probe.
+
+    A search is a chain of falling thresholds t, and what it costs at t depends only on how many
+    patterns are nearer: ``L(t) = cost(t) + sum_d P(d is read next) L(d)``.
+
+    Args:
+        patterns: (M, N) +-1.
+        probe: (N,), entries +-1 or 0.
+        search: ``"descending"`` or ``"quantum"``.
+    """
+    far = np.rint(laws.distances(patterns.astype(float), probe)).astype(np.intp)
+    known = int(np.count_nonzero(probe))
+    held = np.bincount(far, minlength=known + 1) / len(patterns)
+    total = np.zeros(known + 2)
+    for threshold in range(1, known + 2):
+        below = held[:threshold]
+        share = float(below.sum())
+        if search == "descending":
+            shots = math.ceil(len(patterns) * math.log(1.0 / _MISS))
+            # The least of all shots is at least d.
+            least = (1.0 - np.append(0.0, np.cumsum(below))) ** shots
+            cost, chances = float(shots), least[:-1] - least[1:]
+        else:
+            cost, failed = _tries(share, len(patterns))
+            chances = (1.0 - failed) * below / share if share > 0.0 else below
+        total[threshold] = cost + float(chances @ total[:threshold])
+    return float(total[known + 1])
+
+
+def _tries(share: float, count: int) -> tuple[float, float]:
+    """Expected loadings until one of random rounds succeeds or all fail, and that all fail."""
+    angle, greatest = math.asin(math.sqrt(min(share, 1.0))), math.sqrt(count)
+    bound, failures, left, cost = 1.0, 0, 1.0, 0.0
+    while failures < _PATIENCE:
+        rounds = np.arange(math.ceil(bound))
+        cost += left * float(np.mean(2 * rounds + 1))
+        left *= 1.0 - float(np.mean(np.sin((2 * rounds + 1) * angle) ** 2))
+        failures += bound >= greatest
+        bound = min(_GROWTH * bound, greatest)
+    return cost, left
 
 
 class _Finder:

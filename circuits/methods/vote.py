@@ -50,6 +50,8 @@ from .trajectories import frozen_order, observe
 
 # Most ways in which the votes of one run can fall on the patterns, for the joint law of all sites.
 _FALLS = 500_000
+# Most terms of that law over all states and probes, for recall to take it by itself: some seconds.
+_TERMS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -283,10 +285,23 @@ class DenseVote(Method):
     def law_limit(self) -> int:
         """The most neurons whose exact law is computed.
 
-        0 where updates are synchronous: whether the law of one run that serves all sites can be
-        written down depends on the number of patterns, so that recall samples it.
+        Where one run serves all sites the number of patterns matters, too: see :meth:`has_law`.
         """
-        return 0 if self.synchronous else PAIRS_LIMIT
+        return PAIRS_LIMIT
+
+    def has_law(self, model: Model, probes: NDArray[np.float64]) -> bool:
+        """See :meth:`Method.has_law`.
+
+        Where one run serves all sites the law sums over the ways in which its votes fall on the
+        patterns, once for every state that a sweep starts from: at most 5,000,000 terms are taken.
+        """
+        dense = _dense(model)
+        if model.num_neurons > self.law_limit or not self._at_once(dense):
+            return model.num_neurons <= self.law_limit
+        ways = math.comb(self.votes + len(dense.patterns), self.votes)
+        erased = int(np.count_nonzero(probes == 0.0, axis=1).max(initial=0))
+        starts = 2**erased + (self.sweeps - 1) * 2**model.num_neurons
+        return ways <= _FALLS and ways * starts * len(probes) <= _TERMS
 
     def _chances_up(self, model: DenseAssociativeMemory) -> NDArray[np.float64]:
         """Probability that the vote in each state sets each neuron to +1, (2^N, N)."""

@@ -220,7 +220,9 @@ class AtomizedMemory(Method):
 
         A submodule answers in its first classical bits: the state of its neurons (register
         ``neurons``), or with several blocks the pattern's number in its shard (``index``).  A run
-        counts if all bits of ``failed`` are 0.
+        counts if all bits of ``failed`` are 0.  Where least distances are searched for, they are
+        computed classically here, as each circuit's ``metadata`` say: see
+        :meth:`FilteredMemory.circuit`.
 
         Raises:
             TypeError: ``probe`` holds no real numbers.
@@ -371,6 +373,13 @@ class AtomizedMemory(Method):
             circuit=templates[0][0].circuit,
             loading=sum(loader.choice.two_qubit_gates for _, loader in templates),
             side_by_side=tuple(template.circuit for template, _ in templates),
+            search_loadings=float(
+                sum(
+                    each.filtered.search_loadings(each.patterns) * copies * grid.iterations
+                    for group, copies in ((grid.submodules, self.replicas), (grid.coarse, 1))
+                    for each in group.values()
+                )
+            ),
         )
 
     # Running it.

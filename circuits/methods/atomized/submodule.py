@@ -15,7 +15,7 @@ from ...blocks.loaders import Loader
 from ...patterns import all_states, to_spins
 from ..base import Runner, Samples, gather
 from ..filtered import FilteredMemory
-from ..minimum import least_distances
+from ..minimum import least_distances, note_least
 from ..superposition import ONCE, bind, filtered_template, log_scale, sample_patterns
 from ..template import Template
 from ..twins import RejectionSampling
@@ -65,7 +65,10 @@ class Submodule:
             angles = self.filter.angles(seen, d_min=least)
         else:
             angles = self.filter.angles(seen)
-        return bind(self.template()[0], angles[0])
+        circuit = bind(self.template()[0], angles[0])
+        if self.filtered.least != "given":
+            note_least(circuit, least, None)
+        return circuit
 
     def kept(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The law: the chance of each pattern to be kept, (P, M_s), and its log-scale, (P,)."""
