@@ -629,7 +629,7 @@ def test_intervals_hold_the_law(name, circuits):
 @pytest.mark.parametrize(
     "method",
     [
-        FilteredMemory(ExpFilter(0.6), iterations=5, fresh=True),
+        FilteredMemory(ExpFilter(0.6), iterations=3, fresh=True),
         AtomizedMemory(FilteredMemory(ExpFilter(0.6)), shards=[[0], [1, 2], range(3, 12)]),
         AtomizedMemory(FilteredMemory(ExpFilter(0.6)), shards=1, blocks=4),
         AtomizedMemory(FilteredMemory(ExpFilter(0.6), iterations=3), shards=3),
@@ -637,7 +637,7 @@ def test_intervals_hold_the_law(name, circuits):
     ids=repr,
 )
 def test_intervals_hold_where_they_are_hard(method):
-    """Many rounds of feeding back, shards of unequal size, products of four counts."""
+    """Rounds of feeding back, shards of unequal size, products of four counts."""
     patterns = random_patterns(12, 6, seed=25)
     case = Wide(method, probe=tuple(patterns[0] * np.r_[0.2, np.ones(5)]), patterns=patterns)
     circuits = isinstance(method, FilteredMemory)
