@@ -98,9 +98,8 @@ def holds(stats, case, result, law, row=0):
         # The mean spins that are fed back scatter, too: coverage is what intervals are held to.
         scale = min(1.0, result.effective[row] / result.accepted[row])
         stats.chi_square(seen * scale, due)
-        tried = shots * scale
         error = (result.acceptance[row] - law.acceptance) / math.sqrt(
-            law.acceptance * (1 - law.acceptance) / tried
+            law.acceptance * (1 - law.acceptance) / result.trials[row]
         )
         assert abs(error) < distributions.norm.isf(BOUND / 2)
         return
@@ -130,7 +129,7 @@ def submodules_hold(stats, method, model, probe, result, law, row):
     parts, shots = result.parts, result.shots
     grid = method.grid(model)
     if iterated(method):
-        return  # test_the_iteration_of_submodules_feeds_back
+        return  # test_recombined_weights_have_the_mean_of_the_law
     assert (parts.status[row] == law.parts.status[0]).all() or method.keep or method.detect
     chances = np.full(len(parts), math.nan)
     for number, (shard, block) in enumerate(zip(parts.shard, parts.block, strict=True)):
