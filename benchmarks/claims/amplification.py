@@ -98,8 +98,8 @@ def _loadings(seed: int) -> Measured:
         left *= 1.0 - float(np.mean(np.sin((2 * rounds + 1) * angle) ** 2))
         bound = min(1.2 * bound, greatest)
     method = AmplifiedMemory(KernelFilter(Exponential(0.7)), rounds="unknown")
-    probes = np.repeat(probe[None, :], 60, axis=0)
-    found = recall(ModernHopfield(patterns, 0.7), probes, method, shots=40, seed=seed)
+    probes = np.repeat(probe[None, :], 20, axis=0)
+    found = recall(ModernHopfield(patterns, 0.7), probes, method, shots=30, seed=seed)
     test = stats.ttest_1samp(found.attempts, due)
     return exactly(float(test.pvalue), f"{found.attempts.mean():.3f} for {due:.3f}")
 
@@ -120,7 +120,7 @@ claim(
     "amplification.recall.unknown",
     statement="Random rounds load the memory as often as their schedule says",
     source="Boyer et al. 1998, arXiv:quant-ph/9605034",
-    setting="p-value of the mean, n = 5, M = 6, softmax kernel, beta = 0.7, 60 recalls of 40 shots",
+    setting="p-value of the mean, n = 5, M = 6, softmax kernel, beta = 0.7, 20 recalls of 30 shots",
     expected=1e-6,
     tolerance=0.0,
     relation=">=",

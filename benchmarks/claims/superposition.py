@@ -154,6 +154,8 @@ def product_keys(seed: int) -> Measured:
 def _iterated(iterations: int, seed: int) -> Measured:
     """Greatest deviation of a mean spin after some iterations, as sigmas."""
     patterns, probes = _task(seed)
+    # Fewer neurons, whose state vectors are short.
+    patterns, probes = np.unique(patterns[:, :5], axis=0), probes[:, :5]
     method = FilteredMemory(ExpFilter(0.3), iterations=iterations, fresh=True)
     shots = 100_000
     result = recall(ModernHopfield(patterns, 0.3), probes, method, shots=shots, seed=seed)
@@ -170,7 +172,7 @@ for _iterations in (2, 3):
         f"superposition.recall.iterations-{_iterations}",
         statement="Mean spins fed back by recall are the iterated softmax update within 5 sigma",
         source=RAMSAUER,
-        setting=f"greatest of 48 deviations, n = 8, M = 16, beta = 0.3, {_iterations} iterations, "
+        setting=f"greatest of 30 deviations, n = 5, beta = 0.3, {_iterations} iterations, "
         "100,000 shots",
         expected=5.0,
         tolerance=0.0,
