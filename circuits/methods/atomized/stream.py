@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...common.checks import check_count, check_real
+from ...common.checks import check_count, check_flag, check_path, check_real
+from ...common.cluster import check_client
 from ...common.jobs import run_jobs
 from ...common.progress import progress_bar
 from ...patterns.checks import as_rows, check_probes
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _MIB = 2**20
+# Overlaps that differ by less of the probe's size are equal: rounding is not what beta decides.
+_TIE = 8.0 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +35,7 @@ class SoftmaxRecall:
         nearest: (P,) index of the most probable pattern; the first of equals.
         probabilities: (P,) its probability.
         log_acceptance: (P,) logarithm of the exponential filter's acceptance,
-            ``ln mean_mu e^(beta xi^mu . x) - beta |x|_1``.
+            ``ln mean_mu e^(beta xi^mu . x) - beta |x|_1``; -inf below -1.8e308.
         shards: how many shards the memory was cut into.
         shard_bytes: memory that one of them took.
     """
@@ -47,13 +50,12 @@ class SoftmaxRecall:
 
 @dataclass(frozen=True, eq=False)
 class _Partial:
-    """What some shards give: sums relative to ``exp(top)``."""
+    """What some shards give: sums relative to ``exp(beta top)``, top the greatest overlap."""
 
     sums: NDArray[np.float64]
     total: NDArray[np.float64]
     top: NDArray[np.float64]
     nearest: NDArray[np.int64]
-    greatest: NDArray[np.float64]
 
 
 def softmax_recall(
@@ -77,7 +79,8 @@ def softmax_recall(
         patterns: the +-1 patterns, best int8; or the name of a ``.npy`` file of them, of which no
             more than a shard is read at a time.
         probes: what recall starts from, entries in [-1, 1].
-        beta: inverse temperature, >= 0.
+        beta: inverse temperature, >= 0; however large, for only overlaps relative to the greatest
+            are multiplied by it, and those that are equal up to rounding share.
         memory: MiB that the work on one shard may take beside the patterns, the probes and the
             answer, >= 1; with workers, in each.
         workers: processes that share the shards; see :func:`~.recall`.
@@ -102,6 +105,8 @@ def softmax_recall(
     >>> found.nearest.tolist(), found.expectations.round(3).tolist()
     ([0], [[1.0, 0.905, 1.0, 0.905]])
     """
+    progress = check_flag(progress, "progress")
+    check_client(workers, client)
     stored = _opened(patterns)
     rows = check_probes(probes, stored.shape[1])
     beta = check_real(beta, "beta", minimum=0.0)
@@ -129,46 +134,64 @@ def softmax_recall(
             )
         )
     # In the order of the shards, so that rounding does not depend on who was first.
-    whole = _Running(rows.shape)
+    whole = _Running(rows, beta)
     for name in jobs:
         whole.add(found[name])
     return SoftmaxRecall(
         expectations=whole.sums / whole.total[:, None],
         nearest=whole.nearest,
-        probabilities=np.exp(whole.greatest - whole.top) / whole.total,
-        log_acceptance=(
-            whole.top + np.log(whole.total / len(stored)) - beta * np.abs(rows).sum(axis=1)
-        ),
+        probabilities=1.0 / whole.total,
+        log_acceptance=_times(beta, whole.below(whole.top, np.abs(rows).sum(axis=1)))
+        + np.log(whole.total / len(stored)),
         shards=len(starts),
         shard_bytes=_shard_bytes(size, rows.shape),
     )
 
 
 class _Running:
-    """Sums over shards, relative to the greatest logarithm so far."""
+    """Sums over shards, relative to the greatest overlap so far."""
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.sums = np.zeros(shape)
-        self.total = np.zeros(shape[0])
-        self.top = np.full(shape[0], -np.inf)
-        self.nearest = np.zeros(shape[0], dtype=np.int64)
-        self.greatest = np.full(shape[0], -np.inf)
+    def __init__(self, rows: NDArray[np.float64], beta: float) -> None:
+        self.sums = np.zeros(rows.shape)
+        self.total = np.zeros(len(rows))
+        self.top = np.full(len(rows), -np.inf)
+        self.nearest = np.zeros(len(rows), dtype=np.int64)
+        self._beta = beta
+        self.noise = _TIE * np.abs(rows).sum(axis=1)
+
+    def below(self, overlaps: NDArray[np.float64], top: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far overlaps lie below the greatest, (P,): 0 where only rounding is between them."""
+        gap = overlaps - top
+        return np.where(np.abs(gap) <= self.noise, 0.0, gap)
+
+    def shares(
+        self, overlaps: NDArray[np.float64], top: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """``exp(beta (overlap - top))``, (P,); 0 where the overlap is -inf, that of no pattern."""
+        gap = self.below(overlaps, top)
+        some = np.isfinite(gap)
+        return np.where(some, np.exp(_times(self._beta, np.where(some, gap, 0.0))), 0.0)
 
     def add(self, part: _Partial) -> None:
         """Adds what some shards gave."""
         top = np.maximum(self.top, part.top)
-        old, new = np.exp(self.top - top), np.exp(part.top - top)
+        old, new = self.shares(self.top, top), self.shares(part.top, top)
         self.sums *= old[:, None]
         self.sums += part.sums * new[:, None]
         self.total = self.total * old + part.total * new
-        better = part.greatest > self.greatest
+        better = part.top - self.top > self.noise
         self.nearest[better] = part.nearest[better]
-        self.greatest = np.maximum(self.greatest, part.greatest)
         self.top = top
 
     def partial(self) -> _Partial:
         """All that was added."""
-        return _Partial(self.sums, self.total, self.top, self.nearest, self.greatest)
+        return _Partial(self.sums, self.total, self.top, self.nearest)
+
+
+def _times(beta: float, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``beta * sizes``, infinite without a warning where it overflows."""
+    with np.errstate(over="ignore"):
+        return np.asarray(beta * sizes)
 
 
 def _some_shards(
@@ -178,8 +201,8 @@ def _some_shards(
     source, spans = job
     first = spans[0][0]
     if isinstance(source, str):
-        source, first = np.load(source, mmap_mode="r", allow_pickle=False), 0
-    running = _Running(rows.shape)
+        source, first = _read(Path(source)), 0
+    running = _Running(rows, beta)
     for start, end in spans:
         shard = np.asarray(source[start - first : end - first])
         if not (np.abs(shard) == 1).all():
@@ -187,13 +210,16 @@ def _some_shards(
                 f"patterns must be +-1; patterns {start} to {end - 1} hold something else."
             )
         keys = shard.astype(np.float64)
-        logits = rows @ keys.T
-        logits *= beta
-        top = logits.max(axis=1)
-        best = logits.argmax(axis=1)
-        logits -= top[:, None]
-        np.exp(logits, out=logits)
-        running.add(_Partial(logits @ keys, logits.sum(axis=1), top, best + start, top))
+        shares = rows @ keys.T
+        top = shares.max(axis=1)
+        shares -= top[:, None]
+        shares[shares >= -running.noise[:, None]] = 0.0
+        # The first of equals, whatever rounding makes of them.
+        best = (shares == 0.0).argmax(axis=1)
+        with np.errstate(over="ignore"):
+            shares *= beta
+        np.exp(shares, out=shares)
+        running.add(_Partial(shares @ keys, shares.sum(axis=1), top, best + start))
     return running.partial()
 
 
@@ -220,16 +246,38 @@ def _opened(patterns: Any) -> NDArray[Any]:
     """The patterns as an array, or as a file that is read when it is needed."""
     if not isinstance(patterns, (str, os.PathLike)):
         return as_rows(patterns, "patterns")
-    path = Path(patterns)
+    path = Path(check_path(patterns, "patterns"))
     if path.suffix.lower() != ".npy":
         raise ValueError(f"patterns must be an array or a .npy file, got {path.name}.")
-    try:
-        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path.name} is no .npy file of numbers: {error}") from error
+    found = _read(path)
     if found.ndim != 2 or not found.size or found.dtype.kind not in "if":
         raise ValueError(
             f"{path.name} must hold patterns of shape (M, N), got {found.dtype} of shape "
             f"{found.shape}."
         )
+    return found
+
+
+def _read(path: Path) -> NDArray[Any]:
+    """Maps a file of patterns.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no ``.npy`` file of numbers.
+    """
+    with path.open("rb") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise ValueError(
+                f"patterns: {path.name} is no .npy file of numbers: it does not start like one."
+            )
+    try:
+        # Mapped, so that a header that promises more than the file holds allocates nothing.
+        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # what NumPy raises for damaged headers has no common class
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"patterns: {path.name} is no .npy file of numbers, or is damaged: {reason[:160]}"
+        ) from error
     return found
