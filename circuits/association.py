@@ -141,7 +141,7 @@ def associate(
     [[0.964]]
     """
     stored = _pairs(keys, values, "keys")
-    asked = _Asked(*stored, probes, filter, fresh)
+    asked = _Asked(*stored, probes, filter, fresh, shots)
     law_values = np.asarray(asked.shares @ asked.values)
     if check_flag(exact, "exact"):
         _refuse_execution(backend, sampler, noise_model, pass_manager)
@@ -244,7 +244,7 @@ def classify(
         raise ValueError(f"Classification needs two classes or more, got only {classes[0]!r}.")
     width = (len(classes) - 1).bit_length()
     bits = (1 - 2 * (code[:, None] >> np.arange(width) & 1)).astype(np.float64)
-    asked = _Asked(training, bits, probes, filter, fresh)
+    asked = _Asked(training, bits, probes, filter, fresh, shots)
     member = (code[:, None] == np.arange(len(classes))).astype(float)
     law_shares = np.asarray(asked.shares @ member)
     law_predictions = classes[law_shares.argmax(axis=1)]
@@ -297,12 +297,14 @@ class _Asked:
         probes: ArrayLike,
         chosen: MemoryFilter,
         fresh: bool,
+        shots: int,
     ) -> None:
         expected = "ExpFilter(...), KernelFilter(...) or TrugenbergerFilter(...)"
         check_kind(chosen, "filter", MemoryFilter, expected)
         # Used again when the resources are looked at.
         copy = snapshot(chosen)
         self._copied = copy is not None
+        check_count(shots, "shots", minimum=1)
         self.keys, self.values, self._fresh = keys, values, check_flag(fresh, "fresh")
         self._chosen = chosen if copy is None else copy
         self.rows = check_probes(probes, keys.shape[1])

@@ -19,6 +19,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Qubit
 
 from ..common.checks import check_count, check_real
+from ..common.cost import refuse_gates
 
 
 def phase_of_zero(circuit: QuantumCircuit, qubits: Sequence[Qubit], phase: float = math.pi) -> None:
@@ -64,6 +65,11 @@ def amplify(
         ValueError: ``rounds`` < 0, ``tolerance`` outside (0, 1), or no good qubits.
     """
     rounds = check_count(rounds, "rounds")
+    refuse_gates(
+        2.0 * rounds * (len(prepare.data) + 2),
+        f"rounds={rounds} of amplification",
+        "Use fewer rounds (rounds='auto'), or exact=True, whose law takes any number.",
+    )
     about_good = about_prepared = np.full(rounds, math.pi)
     if tolerance is not None:
         about_prepared, about_good = fixed_point_phases(rounds, tolerance)

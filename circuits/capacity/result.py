@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..common.checks import check_choice, check_count, check_flag, check_kind, check_real
 from ..common.files import whole_file
+from ..common.randomness import LARGEST_SEED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,9 +65,11 @@ class CapacitySettings:
     def __post_init__(self) -> None:
         check_choice(self.update, "update", UPDATES)
         check_choice(self.readout, "readout", READOUTS)
-        for name, minimum in (("num_neurons", 1), ("trials", 1), ("shots", 0), ("seed", 0)):
+        for name, minimum in (("num_neurons", 1), ("trials", 1), ("shots", 0)):
             number = check_count(getattr(self, name), name, minimum=minimum)
             object.__setattr__(self, name, number)
+        seed = check_count(self.seed, "seed", maximum=LARGEST_SEED)
+        object.__setattr__(self, "seed", seed)
         if self.probes is not None:
             object.__setattr__(self, "probes", check_count(self.probes, "probes", minimum=1))
         object.__setattr__(self, "exact", check_flag(self.exact, "exact"))

@@ -17,6 +17,7 @@ from scipy.special import ndtri, stdtrit
 
 from ..common.checks import check_count, check_flag, check_listed, check_path, check_real, shown
 from ..common.cluster import check_client
+from ..common.cost import refuse_memory, refuse_work
 from ..common.files import check_writable, is_special
 from ..common.identity import Unidentified, fingerprint, versions
 from ..common.jobs import run_jobs
@@ -126,6 +127,17 @@ def capacity(
     check_client(workers, client)
     resume, progress = check_flag(resume, "resume"), check_flag(progress, "progress")
     target = None if csv is None else Path(check_path(csv, "csv"))
+    most = max(count for count, _ in cells)
+    refuse_memory(
+        4.0 * most * num_neurons,
+        f"A set of {most} patterns of num_neurons={num_neurons}",
+        "Use fewer neurons or a lower load.",
+    )
+    refuse_work(
+        1e-4 * settings.trials * len(cells) / (workers if client is None else 1000),
+        f"trials={settings.trials} of {len(cells)} cells",
+        "Use fewer trials, or more workers.",
+    )
     task = Task(make_model, method, settings)
     if workers > 1 or client is not None:
         _check_picklable(task)

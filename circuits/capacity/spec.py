@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.checks import check_choice, check_real, shown
+from ..common.cost import TooCostlyError
 from ..common.identity import Identified
 from ..models import (
     DenseAssociativeMemory,
@@ -73,7 +74,7 @@ class ModelSpec(Identified):
                 )
         else:
             beta = 1.0 if self.beta is None else self.beta
-            defaults["beta"] = check_real(beta, "beta", minimum=0.0, exclusive=True)
+            defaults["beta"] = check_real(beta, "beta", minimum=1e-300)
         for name, value in defaults.items():
             object.__setattr__(self, name, value)
 
@@ -108,5 +109,7 @@ class ModelSpec(Identified):
             return self.build(checked)
         try:
             return self.build(checked)
+        except TooCostlyError:
+            raise
         except ValueError:
             return None  # patterns and rule are checked: nothing else is left to go wrong

@@ -11,11 +11,15 @@ import psutil
 MEMORY_SHARE = 0.5
 """The share of the machine's memory that one request may take."""
 
-MOST_HOURS = 24.0
+MOST_HOURS = 4.0
 """How long one request may take, by a rough estimate; set it higher where you mean it."""
 
 GATE_BYTES, GATE_SECONDS = 200.0, 2e-6
 """What a gate of a circuit takes at least: measured on Qiskit 2.6 without parameters."""
+
+
+class TooCostlyError(ValueError):
+    """A request that is well formed and larger than the machine, or than anybody's patience."""
 
 
 def refuse_memory(need: float, what: str, alternative: str) -> None:
@@ -27,18 +31,18 @@ def refuse_memory(need: float, what: str, alternative: str) -> None:
         alternative: what to use instead, a sentence.
 
     Raises:
-        ValueError: more than :data:`MEMORY_SHARE` of the machine's memory.
+        TooCostlyError: more than :data:`MEMORY_SHARE` of the machine's memory.
     """
     have = psutil.virtual_memory().total
     if need > MEMORY_SHARE * have:
-        raise ValueError(
+        raise TooCostlyError(
             f"{what} would take {in_bytes(need)} of memory; this machine has {in_bytes(have)}, of "
             f"which {MEMORY_SHARE:.0%} may be used. {alternative}"
         )
 
 
 def refuse_work(seconds: float, what: str, alternative: str) -> None:
-    """Refuses what would not end in a day.
+    """Refuses what would not end in hours.
 
     Args:
         seconds: a low estimate of the time on one core.
@@ -46,17 +50,17 @@ def refuse_work(seconds: float, what: str, alternative: str) -> None:
         alternative: what to use instead, a sentence.
 
     Raises:
-        ValueError: more than :data:`MOST_HOURS`.
+        TooCostlyError: more than :data:`MOST_HOURS`.
     """
     if seconds > 3600.0 * MOST_HOURS:
-        raise ValueError(
+        raise TooCostlyError(
             f"{what} would take about {in_time(seconds)}; {MOST_HOURS:g} hours are the most here "
             f"(qhopfield.circuits.common.cost.MOST_HOURS). {alternative}"
         )
 
 
 def refuse_gates(number: float, what: str, alternative: str) -> None:
-    """Refuses a circuit that would not fit in memory, or not be built in a day.
+    """Refuses a circuit that would not fit in memory, or not be built in hours.
 
     Args:
         number: gates, at least.
@@ -64,7 +68,7 @@ def refuse_gates(number: float, what: str, alternative: str) -> None:
         alternative: what to use instead, a sentence.
 
     Raises:
-        ValueError: too many gates.
+        TooCostlyError: too many gates.
     """
     what = f"{what}, a circuit of {number:.3g} gates,"
     refuse_memory(GATE_BYTES * number, what, alternative)
@@ -73,6 +77,7 @@ def refuse_gates(number: float, what: str, alternative: str) -> None:
 
 def in_bytes(number: float) -> str:
     """Bytes with a fitting unit."""
+    number = min(number, 1e300)  # 2^(a thousand qubits) is no float
     for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if number < 1024:
             return f"{number:.3g} {unit}"

@@ -8,6 +8,9 @@ import numpy as np
 
 from .checks import shown
 
+LARGEST_SEED = 2**1024
+"""Python prints no number that is much larger, and results print their seeds."""
+
 Seed: TypeAlias = int | np.random.Generator | None
 
 
@@ -27,8 +30,9 @@ def seed_number(seed: Seed) -> int | None:
         raise TypeError(
             f"seed must be an integer, a numpy.random.Generator or None, got {shown(seed)}."
         )
-    if seed < 0:
-        raise ValueError(f"seed must be >= 0, got {shown(int(seed))}.")
+    if not 0 <= seed < LARGEST_SEED:
+        bound = ">= 0" if seed < 0 else "below 2**1024"
+        raise ValueError(f"seed must be {bound}, got {shown(int(seed))}.")
     return int(seed)
 
 

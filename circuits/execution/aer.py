@@ -17,6 +17,8 @@ from qiskit_aer.backends.aer_compiler import AerCompiler
 from qiskit_aer.noise import NoiseModel
 
 from ..common.checks import check_count, shown
+from ..common.cost import MEMORY_SHARE, in_bytes, refuse_gates
+from ..common.cost import refuse_memory as refuse_bytes
 from ..common.randomness import draw_seed
 from .kept import Kept
 from .operations import Advice, measures_on_the_way, operations
@@ -24,8 +26,6 @@ from .simulation import COMPRESSING, Simulation
 from .unfolding import unfolded
 from .ways import cheapest
 
-# The share of the machine's memory that one statevector may take.
-MEMORY_SHARE = 0.5
 # Up to this width a statevector is faster than a matrix product state of low rank.
 STATEVECTOR_QUBITS = 18
 # Up to this width a noisy density matrix, evolved once, is tried in place of a state a shot.
@@ -230,6 +230,13 @@ class AerRunner:
             RuntimeError: Aer failed; its message is passed on.
             ValueError: noise in a loop needs a density matrix that does not fit in memory.
         """
+        refuse_shots(shots)
+        if circuits[0].has_control_flow_op():
+            refuse_gates(
+                unrolled(circuits[0]),
+                "Its loops written out",
+                "Use attempts=None, which repeats until success, or fewer attempts.",
+            )
         batches = list(portions(shots))
         # On control flow two options abort the process (Aer 0.18): runtime binding, else fast, and
         # gate fusion, which acts from 15 qubits on and loses the bits that a loop stores.  Runtime
@@ -367,6 +374,31 @@ def portions(shots: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.intp], int]]
         power *= 4
 
 
+def refuse_shots(shots: NDArray[np.int64]) -> None:
+    """Refuses shots whose readings do not fit in memory: simulators keep each until all are done.
+
+    Raises:
+        ValueError: they do not.
+    """
+    total = float(np.sum(shots, dtype=np.float64))
+    refuse_bytes(
+        64.0 * total,
+        f"shots={total:.10g} in all",
+        "Use fewer shots at a time, or exact=True.",
+    )
+
+
+def unrolled(circuit: QuantumCircuit) -> float:
+    """Instructions of a circuit whose bounded loops are written out, as Aer does."""
+    total = 0.0
+    for instruction in circuit.data:
+        operation = instruction.operation
+        blocks = getattr(operation, "blocks", ())
+        times = len(operation.params[0]) if operation.name == "for_loop" else 1
+        total += times * sum(map(unrolled, blocks)) if blocks else 1.0
+    return total
+
+
 def refuse_memory(num_qubits: int, method: str, alternative: str) -> None:
     """Refuses a simulation that would not fit in memory.
 
@@ -381,9 +413,9 @@ def refuse_memory(num_qubits: int, method: str, alternative: str) -> None:
     need, have = state_bytes(num_qubits, method), psutil.virtual_memory().total
     if need > MEMORY_SHARE * have:
         raise ValueError(
-            f"{num_qubits} qubits need {_bytes(need)} for a "
+            f"{num_qubits} qubits need {in_bytes(need)} for a "
             f"{'density matrix' if method == 'density_matrix' else 'statevector'}; this "
-            f"machine has {_bytes(have)}, of which {MEMORY_SHARE:.0%} may be used. "
+            f"machine has {in_bytes(have)}, of which {MEMORY_SHARE:.0%} may be used. "
             f"{alternative}"
         )
 
@@ -398,11 +430,3 @@ def state_bytes(num_qubits: int, method: str) -> int:
 def statevector_bytes(num_qubits: int) -> int:
     """Memory of a statevector in complex128, bytes."""
     return 16 << check_count(num_qubits, "num_qubits", maximum=1 << 20)
-
-
-def _bytes(number: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
-        if number < 1024:
-            return f"{number:.3g} {unit}"
-        number /= 1024
-    return f"{number:.3g} EiB"

@@ -16,7 +16,7 @@ from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from ..common.randomness import draw_seed
-from .aer import portions, refuse_memory
+from .aer import portions, refuse_memory, refuse_shots
 from .kept import Kept
 from .operations import Advice, made_ready, refuse_missing, refuse_parts
 from .seeds import backend_of, seeded, takes_seed
@@ -191,6 +191,7 @@ class SamplerRunner:
         rng: np.random.Generator,
     ) -> list[list[dict[int, int]]]:
         """Runs circuits that are ready, each for every row: one job where the shots are equal."""
+        refuse_shots(shots)
         place = {parameter: j for j, parameter in enumerate(parameters)}
         counted: list[list[dict[int, int]]] = [[{} for _ in shots] for _ in circuits]
         # IBM's samplers take one number of shots a job.

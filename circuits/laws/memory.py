@@ -354,11 +354,7 @@ def fixed_point_amplified(acceptance: Array, rounds: int, tolerance: float) -> A
 # Reading out -----------------------------------------------------------------------------------
 
 
-@takes(
-    mean=array(minimum=-1.0, maximum=1.0),
-    shots=number(minimum=0.0, exclusive=True),
-    acceptance=_SHARES,
-)
+@takes(mean=array(minimum=-1.0, maximum=1.0), shots=number(minimum=1e-100), acceptance=_SHARES)
 def standard_error(mean: Array, shots: float | Array, acceptance: Array) -> Array:
     """Standard error of a post-selected spin expectation: ``sqrt((1 - r^2) / (S P))``.
 
@@ -368,12 +364,13 @@ def standard_error(mean: Array, shots: float | Array, acceptance: Array) -> Arra
         acceptance: P; broadcast against ``mean``.
     """
     xp = array_namespace(mean, acceptance)
-    return xp.sqrt((1.0 - mean**2) / (shots * acceptance))
+    with np.errstate(divide="ignore", invalid="ignore"):  # infinite where nothing is accepted
+        return xp.sqrt((1.0 - mean**2) / (shots * acceptance))
 
 
 @takes(
-    error=real(minimum=0.0, exclusive=True),
-    acceptance=_SHARES,
+    error=real(minimum=1e-100, maximum=1e100),
+    acceptance=array(minimum=0.0, maximum=1.0),
     mean=number(minimum=-1.0, maximum=1.0),
 )
 def shots_needed(error: float, acceptance: Array, mean: Array | float = 0.0) -> Array:

@@ -146,7 +146,7 @@ def neuron_lagrangian(field: Array, gain: float | Array, level: int) -> Array:
 
 
 @takes(field=array(), gain=number(), level=_LEVEL)
-def block_probabilities(field: Array, gain: float, level: int) -> list[Array]:
+def block_probabilities(field: Array, gain: float | Array, level: int) -> list[Array]:
     """Success probability of a block at each nesting level 1..k: ``sin^4 + cos^4`` of its angle.
 
     Returns:
@@ -165,7 +165,7 @@ def block_probabilities(field: Array, gain: float, level: int) -> list[Array]:
 
 
 @takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
-def neuron_acceptance(field: Array, gain: float, level: int, attempts: int | None) -> Array:
+def neuron_acceptance(field: Array, gain: float | Array, level: int, attempts: int | None) -> Array:
     """Probability that a level-k neuron ends within its bound on attempts.
 
     A block at level l is tried at most ``attempts`` times; each try runs the level below twice and
@@ -196,7 +196,7 @@ def neuron_acceptance(field: Array, gain: float, level: int, attempts: int | Non
 
 
 @takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
-def block_tries(field: Array, gain: float, level: int, attempts: int | None) -> list[Array]:
+def block_tries(field: Array, gain: float | Array, level: int, attempts: int | None) -> list[Array]:
     """Mean number of tries of a block at each nesting level 1..k, in updates that end.
 
     Without a bound it is ``1 / p_l``; with one, the mean of a truncated geometric distribution.
@@ -224,7 +224,7 @@ def block_tries(field: Array, gain: float, level: int, attempts: int | None) -> 
 
 
 @takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
-def neuron_rotations(field: Array, gain: float, level: int, attempts: int | None) -> Array:
+def neuron_rotations(field: Array, gain: float | Array, level: int, attempts: int | None) -> Array:
     """Mean number of field loadings (base rotations) in one update that ends within its bound.
 
     With ``attempts=None`` this is the recursion ``R_k = 2 R_(k-1) / p_k``: 4^k at the threshold
@@ -251,7 +251,7 @@ def neuron_rotations(field: Array, gain: float, level: int, attempts: int | None
 
 
 @takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
-def neuron_blocks(field: Array, gain: float, level: int, attempts: int | None) -> Array:
+def neuron_blocks(field: Array, gain: float | Array, level: int, attempts: int | None) -> Array:
     """Mean number of blocks of all levels in one update that ends; arguments as above."""
     blocks = rotation_probability(field, gain) * 0.0
     for tries in block_tries(field, gain, level, attempts):

@@ -12,6 +12,7 @@ from qiskit import QuantumCircuit, transpile
 from .. import laws
 from ..blocks.filters import MemoryFilter
 from ..common.checks import check_count, check_flag, check_real, settle, shown
+from ..common.cost import refuse_memory
 from ..models import Model
 from .base import Bill, Counts, Law, Method, Probes, Progress, Runner, Samples
 from .filtered import FilteredMemory
@@ -284,6 +285,11 @@ class AmplifiedMemory(Method):
         left = np.full(count, shots)
         bound, tries = 1.0, 0
         templates: dict[int, Template] = {}
+        refuse_memory(
+            8.0 * shots,
+            f"shots={shots}, each with rounds of its own,",
+            "Use fewer shots at a time, or exact=True.",
+        )
         while left.any() and tries < _PATIENCE:
             drawn = [
                 np.bincount(rng.integers(0, math.ceil(bound), size=int(number)), minlength=1)

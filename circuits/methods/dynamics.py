@@ -25,6 +25,7 @@ from ..common.checks import (
     settle,
     shown,
 )
+from ..common.cost import refuse_memory
 from ..common.randomness import Seed, as_generator
 from ..models import (
     DenseAssociativeMemory,
@@ -191,6 +192,11 @@ class NeuronDynamics(Method):
         """
         self._check_model(model)
         check_order(self.order, model.num_neurons, self.sweeps)
+        refuse_memory(
+            200.0 * self.sweeps * model.num_neurons,
+            f"The updates of sweeps={self.sweeps} of {model.num_neurons} neurons",
+            "Use fewer sweeps; a memory of N neurons is at rest after a few.",
+        )
         threshold = isinstance(self.neuron, ThresholdNeuron)
         gain = 0.0 if threshold else self.resolved_gain(model)
         return self._effective_neuron().prepare(model, gain)

@@ -13,6 +13,7 @@ from ..blocks.neurons import Neuron, PreparedNeuron
 from ..models import Hopfield
 from ..patterns import check_probes
 from .base import Probes, Runner
+from .probes import refuse_trajectories
 from .registers import known_neuron, probe_angles, single_neuron, single_spin
 from .template import Template
 from .trajectories import Draw, Updates
@@ -157,7 +158,9 @@ def measured_starts(
         rng: seeds it.
         synapses: whether the qubit is reset first, as in the one dynamic circuit.
     """
-    expectations = np.repeat(check_probes(probes, num_neurons), shots, axis=0)
+    rows = check_probes(probes, num_neurons)
+    refuse_trajectories(len(rows), shots, num_neurons)
+    expectations = np.repeat(rows, shots, axis=0)
     starts = np.sign(expectations).astype(np.int8)
     unknown = (np.abs(expectations) < 1.0) | (not runner.ideal)
     if unknown.any():

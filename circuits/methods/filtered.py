@@ -13,6 +13,7 @@ from .. import laws
 from ..blocks.filters import ExpFilter, KernelFilter, MemoryFilter
 from ..blocks.loaders import Loader
 from ..common.checks import check_choice, check_count, check_flag, settle, shown
+from ..common.cost import refuse_work
 from ..models import Model, ModernHopfield
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, Trace
 from .feedback import Feedback
@@ -87,6 +88,11 @@ class FilteredMemory(Method):
             ValueError: the model has no patterns, or the options do not fit the filter.
         """
         stored_patterns(model)
+        refuse_work(
+            5e-5 * self.iterations,
+            f"iterations={self.iterations}",
+            "The iteration is at rest after a few; model.converge(probes) says when.",
+        )
         chosen = filter_for(model) if self.filter is None else self.filter
         if self.iterations > 1 and not isinstance(chosen, ExpFilter):
             raise ValueError(

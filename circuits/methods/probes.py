@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import Statevector
 
+from ..common.cost import refuse_memory
 from ..models import complete
 from ..patterns import check_probes, to_spins
 from .base import Probes
@@ -71,6 +72,20 @@ def check_state(state: Statevector, num_neurons: int) -> None:
         raise ValueError("A probe with amplitudes must be normalised.")
 
 
+def refuse_trajectories(probes: int, shots: int, num_neurons: int) -> None:
+    """Refuses shots that are each a state of their own where they do not fit in memory.
+
+    Raises:
+        ValueError: they do not.
+    """
+    refuse_memory(
+        48.0 * probes * shots * num_neurons,
+        f"shots={shots} of {probes} probes of {num_neurons} neurons, each with a state of its own,",
+        "Use fewer shots or probes at a time, or a method that counts patterns and keeps no states "
+        "(FilteredMemory, AmplifiedMemory).",
+    )
+
+
 def draw_starts(
     probes: Probes, num_neurons: int, shots: int, rng: np.random.Generator
 ) -> NDArray[np.int8]:
@@ -78,7 +93,9 @@ def draw_starts(
     states = as_states(probes)
     if states is None:
         expectations = check_probes(probes, num_neurons)
+        refuse_trajectories(len(expectations), shots, num_neurons)
         return complete(np.repeat(expectations, shots, axis=0), num_neurons, seed=rng)
+    refuse_trajectories(len(states), shots, num_neurons)
     drawn = []
     for state in states:
         check_state(state, num_neurons)

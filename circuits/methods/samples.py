@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.checks import check_choice
+from ..common.checks import as_numbers, check_choice
 from ..patterns import to_bitstring, to_index, to_spins
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Law:
 
     def probability_of(self, state: ArrayLike) -> float:
         """Probability of one state, (N,)."""
-        wanted = np.asarray(state)
+        wanted = as_numbers(state, "state")
         if wanted.shape != (self.states.shape[1],):
             raise ValueError(
                 f"state must have shape ({self.states.shape[1]},), got {wanted.shape}."

@@ -16,6 +16,7 @@ from qiskit.circuit.parametervector import ParameterVectorElement
 from ..blocks.amplification import phase_of_zero
 from ..blocks.loaders import Loader, load_memory
 from ..common.checks import check_count, shown
+from ..common.cost import refuse_gates
 from ..models import Model
 from ..patterns import all_states
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples, gather
@@ -83,7 +84,12 @@ class SearchMethod(Method):
         return self._rounds(stored_patterns(model), row)
 
     def _rounds(self, patterns: NDArray[np.int8], row: NDArray[np.float64]) -> int:
-        return int(self.rounds) if self.rounds != "auto" else self._best_rounds(patterns, row)
+        if self.rounds == "auto":
+            return self._best_rounds(patterns, row)
+        refuse_gates(
+            4.0 * self.rounds * len(row), f"rounds={self.rounds}", "Use fewer, or rounds='auto'."
+        )
+        return int(self.rounds)
 
     def _one(self, model: Model, probe: Probes) -> NDArray[np.float64]:
         refuse_states(probe, self)

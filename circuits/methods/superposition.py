@@ -14,6 +14,7 @@ from ..blocks.amplification import amplify
 from ..blocks.filters import ExpFilter, KernelFilter, MemoryFilter
 from ..blocks.loaders import Loader, load_memory
 from ..common.checks import check_kind
+from ..common.cost import refuse_gates
 from ..models import (
     DenseAssociativeMemory,
     Exponential,
@@ -133,6 +134,11 @@ class _Layout:
     ) -> None:
         num_neurons = patterns.shape[1]
         steps = chosen.steps(num_neurons)
+        refuse_gates(
+            float(steps) * num_neurons,
+            f"{chosen!r} on {num_neurons} neurons",
+            "Use a filter of fewer questions, or exact=True, whose law builds no circuit.",
+        )
         rows = patterns if values is None else np.hstack([patterns, values])
         # Product states and rows that repeat need their number beside them.
         numbered = bool(np.any(np.abs(rows) != 1)) or len(np.unique(rows, axis=0)) < len(rows)

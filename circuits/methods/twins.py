@@ -8,11 +8,15 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from ..blocks.filters import MemoryFilter
+from ..common.cost import refuse_work
 from ..models import Model
 from .base import Bill, Law, Method, Probes, Progress, Runner, Samples
 from .filtered import FilteredMemory
 from .probes import expectations_of
 from .superposition import UNLIMITED, refuse_empty, refuse_states, stored_patterns
+
+# Shots that are drawn at a time.
+_DRAWN = 1_000_000
 
 
 class _Classical(Method):
@@ -94,14 +98,23 @@ class RejectionSampling(_Classical):
         rows = expectations_of(probes, model.num_neurons)
         kept = FilteredMemory(self.filter).resolved(model).acceptances(patterns, rows)
         refuse_empty(kept)
+        refuse_work(
+            3e-8 * shots * len(rows),
+            f"shots={shots} drawn one by one for {len(rows)} probes",
+            "Use fewer, or exact=True, which draws their counts at once.",
+        )
         outcomes, weights, acceptance = [], [], []
         for row in kept:
-            drawn = rng.integers(0, len(patterns), size=shots)
-            accepted = drawn[rng.random(shots) < row[drawn]]
-            found, counts = np.unique(accepted, return_counts=True)
+            counts = np.zeros(len(patterns), dtype=np.int64)
+            for start in range(0, shots, _DRAWN):
+                size = min(_DRAWN, shots - start)
+                drawn = rng.integers(0, len(patterns), size=size)
+                accepted = drawn[rng.random(size) < row[drawn]]
+                counts += np.bincount(accepted, minlength=len(patterns))
+            found = np.flatnonzero(counts)
             outcomes.append(patterns[found])
-            weights.append(counts.astype(float))
-            acceptance.append(len(accepted) / shots)
+            weights.append(counts[found].astype(float))
+            acceptance.append(counts.sum() / shots)
         unknown = np.full(len(rows), np.nan)
         return Samples(
             outcomes=tuple(outcomes),

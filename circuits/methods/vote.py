@@ -16,6 +16,7 @@ from ..blocks.cost import circuit_cost
 from ..blocks.filters import ExpFilter, KernelFilter, MemoryFilter
 from ..blocks.loaders import Loader
 from ..common.checks import check_count, check_flag, settle
+from ..common.cost import refuse_memory
 from ..models import DenseAssociativeMemory, Exponential, Model, check_order, draw_schedule
 from ..patterns import all_states, check_probes, check_spins, to_index
 from .ballots import (
@@ -165,6 +166,11 @@ class DenseVote(Method):
     def _runs(self, model: DenseAssociativeMemory) -> tuple[int, int]:
         """Neuron updates of one trajectory, and runs of ``votes`` shots that they take."""
         num_neurons = model.num_neurons
+        refuse_memory(
+            200.0 * self.sweeps * num_neurons,
+            f"The updates of sweeps={self.sweeps} of {num_neurons} neurons",
+            "Use fewer sweeps; a memory of N neurons is at rest after a few.",
+        )
         if self.synchronous:
             updates = self.sweeps * num_neurons
             return updates, self.sweeps if self._at_once(model) else updates
@@ -307,6 +313,11 @@ class DenseVote(Method):
         """Probability that the vote in each state sets each neuron to +1, (2^N, N)."""
         states = all_states(model.num_neurons)
         up = np.empty(states.shape)
+        refuse_memory(
+            100.0 * self.votes * len(states),
+            f"The law of votes={self.votes} in {len(states)} states",
+            "Use fewer votes.",
+        )
         for site in range(model.num_neurons):
             chances = np.stack(vote_chances(model, states, site), axis=1)
             distinct, group = np.unique(chances, axis=0, return_inverse=True)

@@ -144,8 +144,11 @@ class Model(Identified, ABC):
                 "typical_field needs the stored patterns, and this model has none; give them to "
                 "the model (patterns=...) or use field_bound()."
             )
-        sizes = np.abs(self.local_field(self.patterns))
-        return min(float(sizes.mean() + 3.0 * sizes.std()), self.field_bound())
+        bound = self.field_bound()
+        if not bound:
+            return 0.0
+        sizes = np.abs(self.local_field(self.patterns)) / bound  # squares of fields may overflow
+        return bound * min(float(sizes.mean() + 3.0 * sizes.std()), 1.0)
 
     def is_fixed_point(self, states: ArrayLike) -> NDArray[np.bool_]:
         """Returns whether no spin wants to flip, (P,); a spin without a field is content.
@@ -250,14 +253,25 @@ class Model(Identified, ABC):
         fields = self.local_field(states)
         active = np.flatnonzero(~_all_content(states, fields))
         fields = fields[active]
-        for _ in range(sweeps):
-            if not active.size:
-                break
+        # Such dynamics ends in a cycle, which is found as Brent (1980, BIT 20, 176) does: by
+        # keeping a state until twice as many sweeps are made. What is left of the sweeps is then
+        # a whole number of rounds, which change nothing, and a rest.
+        kept, since, turn, left = states[active].copy(), 0, 1, sweeps
+        while left and active.size:
             states[active] = _synchronous(states[active], fields)
             made[active] += 1
+            left, since = left - 1, since + 1
+            if np.array_equal(states[active], kept):
+                made[active] += left - left % since
+                left %= since
+            elif since == turn:
+                kept, since, turn = states[active].copy(), 0, 2 * turn
+            before = active
             fields = self.local_field(states[active])
             unstable = ~_all_content(states[active], fields)
             active, fields = active[unstable], fields[unstable]
+            if active.size < before.size:
+                kept, since = states[active].copy(), 0
         converged = np.ones(len(states), dtype=np.bool_)
         converged[active] = False
         return ClassicalRecall(states, made, converged, self.energy(states))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.checks import shown
 from ..patterns import check_patterns, check_spins
 from .base import FieldTracker, Model
+from .hopfield import SMALLEST
 from .separation import Exponential, Polynomial, SeparationFunction
 
 # Fields below this share of the terms that cancelled in them are rounding noise, and zero.
@@ -203,7 +204,13 @@ def _tables(
                 f"choose beta below {limit / num_neurons:.3g}"
             )
         raise ValueError(
-            f"F(x) = {separation.name} overflows float64 for {num_patterns} patterns of "
+            f"separation F(x) = {separation.name} overflows float64 for {num_patterns} patterns of "
             f"{num_neurons} neurons; {hint}."
+        )
+    greatest = float(np.abs(differences).max())
+    if 0.0 < greatest < SMALLEST:
+        raise ValueError(
+            f"separation F(x) = {separation.name} makes fields of {greatest:g} at most, too small "
+            f"for float64 to keep their digits ({SMALLEST:g}); choose a steeper one."
         )
     return values, differences

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import daxpy, dger
 
-from ..common.checks import check_choice, shown
+from ..common.checks import as_finite, check_choice, shown
 from ..patterns import check_patterns, check_spins
 from .base import FieldTracker, Model
 from .rules import RULES
 
 # Fields below this share of the greatest field of their neuron are rounding noise, and zero.
 _NOISE = 1e-12
+# Sizes of fields between which gains, energies and their products keep their digits.
+SMALLEST, LARGEST = 1e-290, 1e290
 # Rows of this length are added one by one: copying them out and back costs more than the loop.
 _LONG_ROW = 512
 
@@ -62,6 +64,7 @@ class Hopfield(Model):
         self.weights = _check_weights(weights)
         self.num_neurons = len(self.weights)
         self.bias = _check_bias(bias, self.num_neurons)
+        _check_scale(self._bounds)
         self.patterns = None
         if patterns is not None:
             stored = check_patterns(patterns)
@@ -165,7 +168,8 @@ class Hopfield(Model):
 
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
-        bounds: NDArray[np.float64] = np.abs(self.weights).sum(axis=1) + np.abs(self.bias)
+        with np.errstate(over="ignore"):
+            bounds: NDArray[np.float64] = np.abs(self.weights).sum(axis=1) + np.abs(self.bias)
         return bounds
 
     def _raw_fields(self, spins: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -216,27 +220,13 @@ class HopfieldTracker(FieldTracker):
                 daxpy(row, self._fields[trajectory], a=2.0 * spin)
 
 
-def _check_numbers(value: ArrayLike, name: str, expected: str) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must have shape {expected}, got ragged rows.") from error
-    if array.dtype == np.bool_ or not (
-        np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
-    ):
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}.")
-    numbers = np.array(array, dtype=np.float64, order="C")
-    bad = ~np.isfinite(numbers)
-    if bad.any():
-        where = tuple(int(index) for index in np.argwhere(bad)[0])
-        raise ValueError(f"{name} must be finite, got {numbers[where]} at {where}.")
-    return numbers
-
-
 def _check_weights(weights: ArrayLike) -> NDArray[np.float64]:
-    matrix = _check_numbers(weights, "weights", "(N, N)")
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
-        raise ValueError(f"weights must have shape (N, N) with N >= 1, got {matrix.shape}.")
+    matrix = as_finite(
+        weights,
+        "weights",
+        "(N, N) with N >= 1",
+        lambda shape: len(shape) == 2 and shape[0] == shape[1] > 0,
+    )
     diagonal = np.diagonal(matrix)
     if np.abs(diagonal).max() > 1e-9:
         worst = int(np.abs(diagonal).argmax())
@@ -245,14 +235,15 @@ def _check_weights(weights: ArrayLike) -> NDArray[np.float64]:
         )
     np.fill_diagonal(matrix, 0.0)
     if not np.array_equal(matrix, matrix.T):
-        gap = np.abs(matrix - matrix.T)
+        with np.errstate(over="ignore"):
+            gap = np.abs(matrix - matrix.T)
         i, j = (int(index) for index in np.unravel_index(gap.argmax(), gap.shape))
         if gap[i, j] > 1e-9 * max(1.0, float(np.abs(matrix).max())):
             raise ValueError(
                 f"weights must be symmetric, got W[{i}, {j}] = {matrix[i, j]:g} and "
                 f"W[{j}, {i}] = {matrix[j, i]:g}."
             )
-        matrix = 0.5 * (matrix + matrix.T)
+        matrix = 0.5 * matrix + 0.5 * matrix.T
     if not matrix.any():
         raise ValueError("weights are all zero: nothing is stored.")
     matrix.flags.writeable = False
@@ -263,11 +254,23 @@ def _check_bias(bias: ArrayLike | None, num_neurons: int) -> NDArray[np.float64]
     if bias is None:
         vector = np.zeros(num_neurons)
     else:
-        vector = _check_numbers(bias, "bias", f"({num_neurons},)")
-        if vector.shape != (num_neurons,):
-            raise ValueError(f"bias must have shape ({num_neurons},), got {vector.shape}.")
+        wanted = (num_neurons,)
+        vector = as_finite(bias, "bias", f"({num_neurons},)", lambda shape: shape == wanted)
     vector.flags.writeable = False
     return vector
+
+
+def _check_scale(bounds: NDArray[np.float64]) -> None:
+    """Refuses weights whose energies overflow, or whose fields have lost their digits."""
+    greatest = float(bounds.max())
+    with np.errstate(over="ignore"):
+        total = float(bounds.sum())
+    if not SMALLEST <= greatest <= total <= LARGEST:
+        raise ValueError(
+            f"weights and bias must give fields between {SMALLEST:g} and {LARGEST:g}, got "
+            f"{greatest:g} as the greatest and {total:g} in all. Divide both by one number: what "
+            "is recalled does not depend on it."
+        )
 
 
 def _is_whole(values: NDArray[np.float64]) -> bool:

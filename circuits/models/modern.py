@@ -17,6 +17,8 @@ from .schedule import Order, check_order
 
 # Log-ratios below this share of the terms that cancelled in them are rounding noise, and zero.
 _NOISE = 1e-13
+# Overlaps that differ by less of the probe's size are equal.
+_TIE = 8.0 * float(np.finfo(np.float64).eps)
 # How far an expectation may still move, in spins, where an iteration counts as ended.
 _TOLERANCE = 1e-10
 _UNDECIDED = 1e-8  # expectations below have no sign: an ended iteration may be off by this much
@@ -59,7 +61,8 @@ class ModernHopfield(Model):
 
     Args:
         patterns: the +-1 patterns to store.
-        beta: inverse temperature per unit of the overlap xi . x, from 1e-100 to 1e100.
+        beta: inverse temperature per unit of the overlap xi . x, from 1e-300 to the
+            greatest float: only differences of overlaps are multiplied by it.
 
     Shapes:
         patterns: (M, N) or (N,)
@@ -80,7 +83,7 @@ class ModernHopfield(Model):
         stored.flags.writeable = False
         self.patterns = stored
         self.num_neurons = stored.shape[1]
-        self.beta = check_real(beta, "beta", minimum=1e-100, maximum=1e100)
+        self.beta = check_real(beta, "beta", minimum=1e-300)
         self._matrix = stored.astype(np.float64)
         self._matrix.flags.writeable = False
         self._sites = np.ascontiguousarray(stored.T, dtype=np.int64)  # (N, M)
@@ -103,7 +106,7 @@ class ModernHopfield(Model):
         rows = check_probes(states, self.num_neurons, name="states")
         overlaps = rows @ self._matrix.T
         greatest = overlaps.max(axis=1)
-        terms = self.beta * (overlaps - greatest[:, None])
+        terms = _times(self.beta, overlaps - greatest[:, None])
         # lse - ln(M) / beta is the log of a mean. Near 1 (small beta) the mean itself has lost
         # the digits that log1p needs; far from it, log1p has lost those that logsumexp keeps.
         below = np.expm1(terms).mean(axis=1)
@@ -124,7 +127,11 @@ class ModernHopfield(Model):
             ValueError: ``states`` is not a table of rows of length N within [-1, 1].
         """
         rows = check_probes(states, self.num_neurons, name="states")
-        weights: NDArray[np.float64] = softmax(self.beta * (rows @ self._matrix.T), axis=1)
+        below = rows @ self._matrix.T
+        below -= below.max(axis=1, keepdims=True)
+        # Rounding is not what beta decides: overlaps that are equal up to it share.
+        below[below >= -_TIE * np.abs(rows).sum(axis=1, keepdims=True)] = 0.0
+        weights: NDArray[np.float64] = softmax(_times(self.beta, below), axis=1)
         return weights
 
     def retrieve(self, states: ArrayLike) -> NDArray[np.float64]:
@@ -257,12 +264,14 @@ class ModernHopfield(Model):
         top_plus = np.where(plus, rest, -np.inf).max(axis=1)
         top_minus = np.where(plus, -np.inf, rest).max(axis=1)
         top = np.where(plus, top_plus[:, None], top_minus[:, None])
-        terms = np.exp(self.beta * (rest - top))
-        gap = self.beta * (top_plus - top_minus)
+        terms = np.exp(_times(self.beta, rest - top))
+        gap = top_plus - top_minus
         # A sum holds its greatest term, exp(0), unless its group is empty.
-        ratio = gap + np.log(np.maximum(np.where(plus, terms, 0.0).sum(axis=1), 1.0))
-        ratio -= np.log(np.maximum(np.where(plus, 0.0, terms).sum(axis=1), 1.0))
-        ratio[np.abs(ratio) < _NOISE * (1.0 + np.abs(gap))] = 0.0
+        sums = np.log(np.maximum(np.where(plus, terms, 0.0).sum(axis=1), 1.0))
+        sums -= np.log(np.maximum(np.where(plus, 0.0, terms).sum(axis=1), 1.0))
+        # Over beta, so that it is of the size of an overlap however large beta is.
+        ratio = gap + sums / self.beta
+        ratio[np.abs(ratio) < _NOISE * (1.0 / self.beta + np.abs(gap))] = 0.0
         return _half_flip(ratio, self.beta)
 
 
@@ -290,13 +299,23 @@ class ModernTracker(FieldTracker):
 
 
 def _half_flip(ratio: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
-    """artanh(tanh(beta) tanh(r / 2)) / beta = ln(cosh(r/2 + beta) / cosh(r/2 - beta)) / 2 beta."""
+    """artanh(tanh(beta) tanh(D / 2)) / beta, with the ratio D / beta.
+
+    It is ln(cosh(D/2 + beta) / cosh(D/2 - beta)) / 2 beta, too.
+    """
     # The first form keeps digits for small beta, the second where tanh(beta) is near 1.
-    size, width = np.abs(ratio), 2.0 * beta
+    size = np.abs(ratio)
     if beta <= 1.0:
-        flip = 2.0 * np.arctanh(np.tanh(beta) * np.tanh(0.5 * size))
+        flip = np.arctanh(np.tanh(beta) * np.tanh(0.5 * beta * size)) / beta
     else:
-        flip = np.minimum(size, width) + np.log1p(np.exp(-(size + width)))
-        flip -= np.log1p(np.exp(-np.abs(size - width)))
-    fields: NDArray[np.float64] = np.sign(ratio) * np.minimum(flip / width, 1.0)
+        flip = np.log1p(np.exp(_times(-beta, size + 2.0)))
+        flip -= np.log1p(np.exp(_times(-beta, np.abs(size - 2.0))))
+        flip = 0.5 * (np.minimum(size, 2.0) + flip / beta)
+    fields: NDArray[np.float64] = np.sign(ratio) * np.minimum(flip, 1.0)
     return fields
+
+
+def _times(beta: float, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``beta * sizes``, infinite without a warning where it overflows."""
+    with np.errstate(over="ignore"):
+        return np.asarray(beta * sizes)

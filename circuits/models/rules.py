@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.cost import refuse_memory
 from ..patterns import check_patterns
 
 
@@ -27,7 +28,7 @@ def hebb(patterns: ArrayLike) -> NDArray[np.float64]:
     >>> hebb([[1, -1, 1, 1]])[0].tolist()
     [0.0, -0.25, 0.25, 0.25]
     """
-    spins = check_patterns(patterns).astype(np.float64)
+    spins = _spins(patterns)
     weights = spins.T @ spins
     weights /= spins.shape[1]
     np.fill_diagonal(weights, 0.0)
@@ -52,7 +53,7 @@ def storkey(patterns: ArrayLike) -> NDArray[np.float64]:
         TypeError: ``patterns`` does not hold numbers.
         ValueError: ``patterns`` is not a table of distinct +-1 rows.
     """
-    spins = check_patterns(patterns).astype(np.float64)
+    spins = _spins(patterns)
     num_neurons = spins.shape[1]
     weights = np.zeros((num_neurons, num_neurons))
     for xi in spins:
@@ -85,7 +86,7 @@ def projection(patterns: ArrayLike) -> NDArray[np.float64]:
         ValueError: ``patterns`` is not a table of distinct +-1 rows, or its rank is N, where the
             projector is the identity and stores nothing.
     """
-    spins = check_patterns(patterns).astype(np.float64)
+    spins = _spins(patterns)
     num_neurons = spins.shape[1]
     _, singular, basis = np.linalg.svd(spins, full_matrices=False)
     cutoff = singular[0] * max(spins.shape) * np.finfo(np.float64).eps
@@ -100,6 +101,18 @@ def projection(patterns: ArrayLike) -> NDArray[np.float64]:
     weights = 0.5 * (weights + weights.T)
     np.fill_diagonal(weights, 0.0)
     return weights
+
+
+def _spins(patterns: ArrayLike) -> NDArray[np.float64]:
+    """Patterns (M, N) whose N x N weights fit in memory."""
+    spins = check_patterns(patterns)
+    size = spins.shape[1]
+    refuse_memory(
+        24.0 * size**2,
+        f"The weights of {size} neurons ({size} x {size}) that store these patterns",
+        "ModernHopfield and DenseAssociativeMemory keep the patterns and no weights.",
+    )
+    return spins.astype(np.float64)
 
 
 RULES: dict[str, Callable[[ArrayLike], NDArray[np.float64]]] = {

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.checks import as_array, check_choice, check_count, check_kind, shown
+from ..common.cost import refuse_memory
 
 Order: TypeAlias = str | ArrayLike
 """``"sequential"``, ``"random"`` or an array of neuron indices."""
@@ -91,6 +92,13 @@ def draw_schedule(
     num_neurons, sweeps = int(num_neurons), int(sweeps)
     trajectories = check_count(trajectories, "trajectories", minimum=1)
     check_kind(rng, "rng", np.random.Generator, "a numpy.random.Generator")
+    rows = trajectories if isinstance(checked, str) and checked == "random" else 1
+    each = num_neurons if isinstance(checked, str) else checked.shape[-1]
+    refuse_memory(
+        16.0 * rows * sweeps * each,
+        f"The order of sweeps={sweeps} for {rows} trajectories of num_neurons={num_neurons}",
+        "Use fewer sweeps; a memory of N neurons is at rest after a few.",
+    )
     if isinstance(checked, np.ndarray):
         return checked.reshape(-1) if checked.ndim == 2 else np.tile(checked, sweeps)
     neurons = np.arange(num_neurons, dtype=np.int64)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import as_numbers, check_count, check_flag
+from ..common.checks import as_numbers, check_count, check_flag, check_kind
 
 
 def check_patterns(
@@ -105,6 +105,7 @@ def as_rows(values: Any, name: str, num_neurons: int | None = None) -> NDArray[A
     """
     if num_neurons is not None:
         num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
+    check_kind(name, "name", str, "a text")
     array = as_numbers(values, name)
     width = "N" if num_neurons is None else str(num_neurons)
     if array.ndim not in (1, 2):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.checks import check_count, check_real, shown
+from ..common.cost import refuse_memory
 from ..common.randomness import Seed, as_generator
 from .checks import check_patterns
 
@@ -60,6 +61,11 @@ def corrupt(
             f"got flips={shown(flips)} ({flipped} entries) and erase={shown(erase)} "
             f"({erased} entries)."
         )
+    refuse_memory(
+        17.0 * count * size,
+        f"The places to corrupt in {count} patterns of {size} neurons",
+        "Corrupt fewer patterns at a time.",
+    )
     order = np.argsort(as_generator(seed).random((count, size)), axis=1, kind="stable")
     hit = order[:, :flipped]
     np.put_along_axis(rows, hit, -np.take_along_axis(rows, hit, axis=1), axis=1)

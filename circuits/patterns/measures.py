@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.checks import check_count
+from ..common.cost import refuse_memory
 from ..common.randomness import Seed, as_generator
 from .bits import MAX_INDEX_NEURONS, from_index
 from .checks import as_rows, check_patterns, check_spins
@@ -32,7 +33,8 @@ def overlaps(states: Any, patterns: Any) -> NDArray[np.float64]:
     """
     stored = check_patterns(patterns, distinct=False).astype(np.float64)
     rows = as_rows(states, "states", stored.shape[1]).astype(np.float64)
-    return np.asarray(rows @ stored.T / stored.shape[1], dtype=np.float64)
+    scale = max(1.0, float(np.abs(rows).max()))  # so that sums of the largest cannot overflow
+    return np.asarray(rows / scale @ stored.T / stored.shape[1] * scale, dtype=np.float64)
 
 
 def hamming(states: Any, patterns: Any) -> NDArray[np.int64]:
@@ -92,11 +94,23 @@ def random_patterns(num_patterns: int, num_neurons: int, *, seed: Seed = None) -
     num_patterns = check_count(num_patterns, "num_patterns", minimum=1)
     num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
     rng = as_generator(seed)
+    refuse_memory(
+        4.0 * num_patterns * num_neurons,
+        f"num_patterns={num_patterns} of num_neurons={num_neurons}",
+        "Draw fewer patterns, or shorter ones, at a time.",
+    )
     if num_neurons <= MAX_INDEX_NEURONS:
         if num_patterns > 2**num_neurons:
             raise ValueError(
                 f"num_patterns must be at most {2**num_neurons}: there are no more distinct "
                 f"patterns of {num_neurons} neurons; got {num_patterns}."
+            )
+        if 50 * num_patterns > 2**num_neurons:
+            # NumPy writes all of them down to choose from.
+            refuse_memory(
+                8.0 * 2**num_neurons,
+                f"num_patterns={num_patterns} of the 2**{num_neurons} there are",
+                "Draw fewer.",
             )
         # Without replacement: i.i.d. patterns given that they are distinct.
         return from_index(rng.choice(2**num_neurons, num_patterns, replace=False), num_neurons)

@@ -28,6 +28,7 @@ import pytest
 import scipy.sparse
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.primitives import StatevectorSampler
 
 import qhopfield.circuits as circuits
 from qhopfield.circuits import patterns
@@ -57,6 +58,13 @@ class Awkward:
 
     def __repr__(self):
         raise RuntimeError("no text")
+
+
+class Anything:
+    """What takes whatever it is given."""
+
+    def __init__(self, *given, **named):
+        self.given = given, named
 
 
 def _tensor(**options):
@@ -93,7 +101,7 @@ BAD = {
     "long double": lambda: np.finfo(np.longdouble).max,
     "object": object,
     "awkward": Awkward,
-    "class": lambda: dict,
+    "class": lambda: Anything,
     "lambda": lambda: lambda *_: None,
     "[]": list,
     "[[]]": lambda: [[]],
@@ -209,7 +217,13 @@ EXAMPLES = {
         "BlockDynamics": HOPFIELD,
         "": HOPFIELD,
     },
-    "name": {"load_set": "cy", "": "what"},
+    "name": {
+        "load_set": "cy",
+        "check_patterns": "patterns",
+        "check_probes": "probes",
+        "check_spins": "states",
+        "": "what",
+    },
     "neuron": circuits.RUSNeuron(level=1),
     "noise_model": None,
     "num_neurons": 4,
@@ -295,6 +309,8 @@ BY_CALL = {
     ("combine_shards", "acceptances"): np.array([0.5, 0.5]),
     ("exponential_vote", "spins"): STORED.astype(float),
     ("AmplifiedMemory", "rounds"): 1,
+    ("MitigatedRunner", "mitigation"): circuits.Mitigation(decoupling="idle"),
+    ("SamplerRunner", "sampler"): StatevectorSampler(),
     ("AmplifiedMemory.", "acceptance"): 0.25,
     ("DenseVote.law", "probe"): PROBE,
     ("capacity", "loads"): None,
@@ -349,6 +365,8 @@ INSTANCES = {
 }
 # What recall and other methods call, with arguments that are checked by then; docs/architecture.md.
 INNER = {"run", "sample_law", "pieces", "template", "plan", "prepare", "places", "distribution"}
+# Methods without a circuit say so, whatever they are given.
+INNER |= {"RejectionSampling.circuit", "DirectSoftmax.circuit"}
 INNER |= {"append", "grid", "answers", "exact_least", "FilteredMemory.acceptances"}
 
 
@@ -392,6 +410,15 @@ PAIRS = [
 # What came of a call.
 
 
+# Kinds that a plain annotation allows; all others must be refused, and not be taken by their truth.
+ALLOWED = {
+    "bool": (bool, np.bool_),
+    "int": (int, np.integer),
+    "float": (int, float, np.integer, np.floating),
+    "str": (str,),
+}
+
+
 class Hung(BaseException):
     """A case took too long."""
 
@@ -403,21 +430,16 @@ def _late(*_):
 def _problem(call, name, value):
     """What is wrong with how a call answers to a value; None where nothing is."""
     function = CALLS[call]
-    arguments = {each: _example(call, each) for each in inspect.signature(function).parameters}
+    known = inspect.signature(function).parameters
+    arguments = {each: _example(call, each) for each in known}
     arguments[name] = value
-    by_place = [
-        each.name
-        for each in inspect.signature(function).parameters.values()
-        if each.kind == each.POSITIONAL_ONLY
-    ]
-    places = [arguments.pop(each) for each in by_place]
     before = signal.signal(signal.SIGALRM, _late) if hasattr(signal, "SIGALRM") else None
     if before is not None:
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            result = function(*places, **arguments)
+            result = function(**arguments)
             for field in dataclasses.fields(result) if dataclasses.is_dataclass(result) else ():
                 repr(getattr(result, field.name))
     except Hung:
@@ -429,11 +451,14 @@ def _problem(call, name, value):
             return None  # Python's own word about our arguments
         where = re.sub(r".*site-packages/", "", frames[-1])
         told = f"{type(error).__name__} from {where}: {text[:300]}"
+        if isinstance(error, OSError):
+            return None if name in ("path", "csv", "patterns") else told
         if "/.typing/" not in frames[-1] and not frames[-1].startswith(OURS):
             return f"not ours, {told}"
         words = set(re.findall(r"\w+", text))
-        singular = name.removesuffix("s")
-        if not words & {name, singular} and name not in ("x", "h"):
+        # Where two arguments do not fit together, either may be the one that is named.
+        named = {name, *known} if "shape" in text or "entries" in text else {name}
+        if not words & {*named, *(each.removesuffix("s") for each in named)}:
             return f"does not name {name}, {told}"
         if len(text) > 700:
             return f"{len(text)} characters, {told}"
@@ -445,6 +470,11 @@ def _problem(call, name, value):
         if before is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+    wanted = ALLOWED.get(str(known[name].annotation).removesuffix(" | None"))
+    if wanted is not None and value is not None and not isinstance(value, wanted):
+        return f"took {type(value).__name__} for {known[name].annotation}"
+    if wanted in (ALLOWED["int"], ALLOWED["float"]) and isinstance(value, (bool, np.bool_)):
+        return "took a bool for a number"
     return None
 
 

@@ -37,6 +37,7 @@ class MemoryFilter(Identified, ABC):
 
     def register_width(self, num_neurons: int) -> int:
         """Qubits of the distance register; 0 where there is none."""
+        check_count(num_neurons, "num_neurons", minimum=1)
         return 0
 
     @abstractmethod

@@ -15,6 +15,7 @@ from qiskit.circuit import ParameterExpression, Qubit
 
 from ... import laws
 from ...common.checks import as_array, check_count, shown
+from ...common.cost import refuse_memory
 from ...models import Exponential, SeparationFunction
 from ..arithmetic import inverse_fourier, open_register
 from ..multiplex import Multiplexer
@@ -55,6 +56,7 @@ class KernelFilter(MemoryFilter):
 
     def steps(self, num_neurons: int) -> int:
         """See :meth:`MemoryFilter.steps`: one."""
+        check_count(num_neurons, "num_neurons", minimum=1)
         return 1
 
     def register_width(self, num_neurons: int) -> int:
@@ -126,6 +128,7 @@ class KernelFilter(MemoryFilter):
         """
         num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
         known = check_count(num_neurons if known is None else known, "known", maximum=num_neurons)
+        refuse_memory(32.0 * num_neurons, f"A table for num_neurons={num_neurons}", "Use fewer.")
         if not isinstance(self.kernel, SeparationFunction):
             if len(self.kernel) != num_neurons + 1:
                 raise ValueError(

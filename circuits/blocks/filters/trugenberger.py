@@ -11,10 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression, Qubit
+from scipy.special import gammaln
 
 from ... import laws
 from ...common.checks import check_count
+from ...common.cost import refuse_work
 from .base import Angle, MemoryFilter, key_rows, probe_rows
+
+# Controls up to which 4^b is a float.
+_EXACT = 500
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class TrugenbergerFilter(MemoryFilter):
 
     def steps(self, num_neurons: int) -> int:
         """See :meth:`MemoryFilter.steps`: one a control."""
+        check_count(num_neurons, "num_neurons", minimum=1)
         return self.controls
 
     def num_angles(self, num_neurons: int) -> int:
@@ -65,13 +71,27 @@ class TrugenbergerFilter(MemoryFilter):
         # cos^2b is a sum of harmonics, and the mean of each factorises over product-state keys.
         wrong, right = (1.0 - keys) / 2.0, (1.0 + keys) / 2.0
         kept = np.zeros((len(rows), len(keys)))
+        refuse_work(
+            2e-5 * self.controls * max(1.0, keys.size * len(rows) / 1000.0),
+            f"controls={self.controls} on product-state keys",
+            "Use fewer controls, or a KernelFilter with the table of the same cosine.",
+        )
         for k in range(2 * self.controls + 1):
-            share = math.comb(2 * self.controls, k) / 4.0**self.controls
+            share = (
+                math.comb(2 * self.controls, k) / 4.0**self.controls
+                if self.controls <= _EXACT
+                else math.exp(
+                    gammaln(2 * self.controls + 1)
+                    - gammaln(k + 1)
+                    - gammaln(2 * self.controls - k + 1)
+                    - 2.0 * self.controls * math.log(2.0)
+                )
+            )
             turn = (self.controls - k) * math.pi / num_neurons
             phase = np.exp(1j * turn * (np.abs(rows) - rows) / 2.0)[:, None, :]
             other = np.exp(1j * turn * (np.abs(rows) + rows) / 2.0)[:, None, :]
             kept += share * np.prod(right * phase + wrong * other, axis=-1).real
-        return kept
+        return np.clip(kept, 0.0, 1.0)  # the harmonics cancel up to rounding
 
     def _step(
         self,

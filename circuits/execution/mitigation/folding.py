@@ -5,6 +5,8 @@ from __future__ import annotations
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate
 
+from ...common.cost import refuse_gates
+
 
 def fold(circuit: QuantumCircuit, factor: int) -> QuantumCircuit:
     """Puts ``G G^-1`` behind each gate G on two or more qubits until it acts ``factor`` times.
@@ -22,6 +24,11 @@ def fold(circuit: QuantumCircuit, factor: int) -> QuantumCircuit:
     """
     if factor == 1:
         return circuit
+    refuse_gates(
+        float(factor) * sum(len(each.qubits) > 1 for each in circuit.data),
+        f"A circuit with zero_noise={factor} times its gates",
+        "Use small factors, such as (1, 3, 5).",
+    )
     folded = circuit.copy_empty_like()
     for instruction in circuit.data:
         folded._append(instruction)

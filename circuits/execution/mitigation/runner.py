@@ -105,6 +105,8 @@ class MitigatedRunner:
     """
 
     def __init__(self, runner: Inner, mitigation: Mitigation) -> None:
+        if not all(callable(getattr(runner, verb, None)) for verb in ("admit", "execute")):
+            raise TypeError(f"runner must be an AerRunner or a SamplerRunner, got {shown(runner)}.")
         if not isinstance(mitigation, Mitigation):
             raise TypeError(f"mitigation must be a Mitigation, got {shown(mitigation)}.")
         self._inner = runner

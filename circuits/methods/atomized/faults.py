@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...common.checks import check_count, check_listed, check_real
+from ...common.randomness import LARGEST_SEED
 
 HEALTHY, DEAD, LATE, RANDOM = range(4)
 """What may become of a submodule."""
@@ -42,7 +43,7 @@ class Faults:
     def __post_init__(self) -> None:
         for name in ("dead", "late", "random"):
             object.__setattr__(self, name, _amount(getattr(self, name), name))
-        object.__setattr__(self, "seed", check_count(self.seed, "seed", maximum=None))
+        object.__setattr__(self, "seed", check_count(self.seed, "seed", maximum=LARGEST_SEED))
 
     def fates(self, count: int) -> NDArray[np.uint8]:
         """What becomes of each of ``count`` submodules.

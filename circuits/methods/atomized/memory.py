@@ -13,6 +13,7 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 from ...blocks.filters import ExpFilter
 from ...common.checks import check_count, check_real, settle, shown
+from ...common.cost import refuse_memory
 from ...models import Model
 from ..base import Bill, Law, Method, Parts, Pieces, Probes, Progress, Runner, Samples
 from ..feedback import Feedback
@@ -154,6 +155,13 @@ class AtomizedMemory(Method):
         shards = index_parts(self.shards, len(patterns), "shards", "patterns")
         blocks = index_parts(self.blocks, model.num_neurons, "blocks", "neurons")
         refuse_blocks(chosen, len(blocks))
+        number = len(shards) * len(blocks) * self.replicas
+        refuse_memory(
+            1000.0 * number,
+            f"{number} submodules (replicas={self.replicas} of {len(shards)} shards and "
+            f"{len(blocks)} blocks)",
+            "Use fewer replicas, or more shots of each.",
+        )
         if self.keep is not None and self.keep > len(shards):
             raise ValueError(f"keep={self.keep} of only {len(shards)} shards; keep fewer, or None.")
         submodules = {

@@ -123,7 +123,7 @@ def test_probes_are_left_alone():
     np.testing.assert_array_equal(probes, kept)
 
 
-@pytest.mark.parametrize("beta", [50.0, 1e6, 1e100])
+@pytest.mark.parametrize("beta", [50.0, 1e6, 1e100, 1.7e308])
 def test_large_beta_takes_the_nearest_pattern(beta):
     patterns = random_patterns(20, 30, seed=6)
     model = ModernHopfield(patterns, beta)
@@ -311,7 +311,7 @@ def test_attributes_are_safe_and_survive_pickling():
         (lambda m: ModernHopfield(XOR, -1.0), ValueError, "beta must be .*got -1"),
         (lambda m: ModernHopfield(XOR, np.nan), ValueError, "beta must be .*got nan"),
         (lambda m: ModernHopfield(XOR, np.inf), ValueError, "beta must be .*got inf"),
-        (lambda m: ModernHopfield(XOR, 1e101), ValueError, r"beta must be .*<= 1e\+100"),
+        (lambda m: ModernHopfield(XOR, 10**400), ValueError, "beta must be a finite number"),
         (lambda m: ModernHopfield(XOR, "1"), TypeError, "beta must be a real number, got '1'"),
         (lambda m: ModernHopfield(XOR, True), TypeError, "beta must be a real number, got True"),
         (lambda m: ModernHopfield([[1, 0.5]]), ValueError, "patterns must hold only"),
