@@ -32,12 +32,13 @@ Array = Any
 # Deepest nesting: at 60 the response is a step to the last digit of a double.
 _DEEPEST = 60
 _LEVEL = count(maximum=_DEEPEST)
+_FIELD = array(minimum=-math.inf, maximum=math.inf)
 # Where the gain divides.
 _GAIN = number(minimum=1e-100, maximum=1e100)
 _ATTEMPTS = either(count(minimum=1))
 
 
-@takes(field=array(), gain=number())
+@takes(field=_FIELD, gain=number())
 def rotation_probability(field: Array, gain: float | Array) -> Array:
     """Probability of +1 after one rotation: ``(1 + sin(2 gain h)) / 2``.
 
@@ -52,7 +53,7 @@ def rotation_probability(field: Array, gain: float | Array) -> Array:
     return (1.0 + xp.sin(_turn(field, gain))) / 2.0
 
 
-@takes(field=array(), gain=number(), level=_LEVEL)
+@takes(field=_FIELD, gain=number(), level=_LEVEL)
 def neuron_probability(field: Array, gain: float | Array, level: int) -> Array:
     """Probability that a level-k neuron comes out as +1, given its local field.
 
@@ -76,7 +77,7 @@ def neuron_probability(field: Array, gain: float | Array, level: int) -> Array:
     return p
 
 
-@takes(field=array(), gain=number(), level=_LEVEL)
+@takes(field=_FIELD, gain=number(), level=_LEVEL)
 def neuron_expectation(field: Array, gain: float | Array, level: int) -> Array:
     """Mean spin of a level-k neuron, ``tanh(2^(k+1) artanh tan(gain h))``; arguments as above."""
     return 2.0 * neuron_probability(field, gain, level) - 1.0
@@ -107,7 +108,7 @@ def neuron_field(expectation: Array, gain: float | Array, level: int) -> Array:
     return (angle - math.pi / 4.0) / gain
 
 
-@takes(field=array(), gain=_GAIN, level=count(maximum=16))
+@takes(field=_FIELD, gain=_GAIN, level=count(maximum=16))
 def neuron_lagrangian(field: Array, gain: float | Array, level: int) -> Array:
     """The integral of a level-k neuron's response from 0 to its field.
 
@@ -145,7 +146,7 @@ def neuron_lagrangian(field: Array, gain: float | Array, level: int) -> Array:
     return total / (m * gain)
 
 
-@takes(field=array(), gain=number(), level=_LEVEL)
+@takes(field=_FIELD, gain=number(), level=_LEVEL)
 def block_probabilities(field: Array, gain: float | Array, level: int) -> list[Array]:
     """Success probability of a block at each nesting level 1..k: ``sin^4 + cos^4`` of its angle.
 
@@ -164,7 +165,7 @@ def block_probabilities(field: Array, gain: float | Array, level: int) -> list[A
     return successes
 
 
-@takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
+@takes(field=_FIELD, gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
 def neuron_acceptance(field: Array, gain: float | Array, level: int, attempts: int | None) -> Array:
     """Probability that a level-k neuron ends within its bound on attempts.
 
@@ -195,7 +196,7 @@ def neuron_acceptance(field: Array, gain: float | Array, level: int, attempts: i
     return ends
 
 
-@takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
+@takes(field=_FIELD, gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
 def block_tries(field: Array, gain: float | Array, level: int, attempts: int | None) -> list[Array]:
     """Mean number of tries of a block at each nesting level 1..k, in updates that end.
 
@@ -223,7 +224,7 @@ def block_tries(field: Array, gain: float | Array, level: int, attempts: int | N
     return means
 
 
-@takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
+@takes(field=_FIELD, gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
 def neuron_rotations(field: Array, gain: float | Array, level: int, attempts: int | None) -> Array:
     """Mean number of field loadings (base rotations) in one update that ends within its bound.
 
@@ -250,7 +251,7 @@ def neuron_rotations(field: Array, gain: float | Array, level: int, attempts: in
     return rotations
 
 
-@takes(field=array(), gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
+@takes(field=_FIELD, gain=number(), level=_LEVEL, attempts=_ATTEMPTS)
 def neuron_blocks(field: Array, gain: float | Array, level: int, attempts: int | None) -> Array:
     """Mean number of blocks of all levels in one update that ends; arguments as above."""
     blocks = rotation_probability(field, gain) * 0.0

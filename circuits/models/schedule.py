@@ -92,11 +92,11 @@ def draw_schedule(
     num_neurons, sweeps = int(num_neurons), int(sweeps)
     trajectories = check_count(trajectories, "trajectories", minimum=1)
     check_kind(rng, "rng", np.random.Generator, "a numpy.random.Generator")
-    rows = trajectories if isinstance(checked, str) and checked == "random" else 1
+    number = trajectories if isinstance(checked, str) and checked == "random" else 1
     each = num_neurons if isinstance(checked, str) else checked.shape[-1]
     refuse_memory(
-        16.0 * rows * sweeps * each,
-        f"The order of sweeps={sweeps} for {rows} trajectories of num_neurons={num_neurons}",
+        16.0 * number * sweeps * each,
+        f"The order of sweeps={sweeps} for {number} trajectories of num_neurons={num_neurons}",
         "Use fewer sweeps; a memory of N neurons is at rest after a few.",
     )
     if isinstance(checked, np.ndarray):
