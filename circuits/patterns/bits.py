@@ -159,7 +159,10 @@ def from_bitstring(text: str | Iterable[str]) -> NDArray[np.int8]:
     """
     if not isinstance(text, (str, Iterable)):
         raise TypeError(f"text must be a bit string or several, got {type(text).__name__}.")
-    strings = [text] if isinstance(text, str) else check_listed(text, "text", "bit strings")
+    single = isinstance(text, str)
+    strings = [text] if single else check_listed(text, "text", "bit strings", empty=True)
+    if not strings:
+        raise ValueError("text must hold at least one bit string, got none.")
     for position, string in enumerate(strings):
         if not isinstance(string, str):
             raise TypeError(f"text must hold strings, got {shown(string)} at position {position}.")

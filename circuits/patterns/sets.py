@@ -182,13 +182,13 @@ class PatternSet:
     def _indices(self, key: Any) -> list[int]:
         """Where a label or an index is."""
         if not isinstance(key, str):
-            return [check_count(key, "which (an index)", maximum=len(self) - 1)]
+            return [check_count(key, "which: index", maximum=len(self) - 1)]
         found = [index for index, label in enumerate(self.labels) if label == key]
         if not found:
             known = list(dict.fromkeys(self.labels))
             listed = ", ".join(map(repr, known[:30])) + (", ..." if len(known) > 30 else "")
             raise ValueError(
-                f"No pattern of {self.name!r} is labelled {shown(key)} (which); there are {listed}."
+                f"which: No pattern of {self.name!r} is labelled {shown(key)}; there are {listed}."
             )
         return found
 
