@@ -159,8 +159,8 @@ def from_bitstring(text: str | Iterable[str]) -> NDArray[np.int8]:
     """
     if not isinstance(text, (str, Iterable)):
         raise TypeError(f"text must be a bit string or several, got {type(text).__name__}.")
-    single = isinstance(text, str)
-    strings = [text] if single else check_listed(text, "text", "bit strings", empty=True)
+    given = [text] if isinstance(text, str) else text
+    strings = check_listed(given, "text", "bit strings", empty=True)
     if not strings:
         raise ValueError("text must hold at least one bit string, got none.")
     for position, string in enumerate(strings):
