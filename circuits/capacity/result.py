@@ -73,7 +73,7 @@ class CapacitySettings:
         if self.probes is not None:
             object.__setattr__(self, "probes", check_count(self.probes, "probes", minimum=1))
         object.__setattr__(self, "exact", check_flag(self.exact, "exact"))
-        for name in ("model", "method"):
+        for name in ("model", "method", "fingerprint"):
             check_kind(getattr(self, name), name, str, "a text")
 
 
