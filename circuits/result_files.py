@@ -81,7 +81,7 @@ def read_result(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         ValueError: the file is no saved result, is damaged, or is one of a newer format.
     """
-    header, arrays = read_archive(path, FILE_KIND, FILE_VERSION)
+    header, arrays = read_archive(path, FILE_KIND, FILE_VERSION, _names())
     try:
         ends = np.cumsum(arrays["lengths"])[:-1]
         costs = header.pop("resources")
@@ -101,6 +101,13 @@ def read_result(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, error) from error
     return found
+
+
+def _names() -> list[str]:
+    """The arrays that a saved result may have."""
+    parts = [f"parts_{each.name}" for each in fields(Parts)]
+    more = ("outcomes", "weights", "lengths", "chance", "trace_overlaps", "trace_energies")
+    return [*_SAVED, *_OPTIONAL, *more, *parts]
 
 
 def damaged(path: str | os.PathLike[str], error: Exception) -> ValueError:

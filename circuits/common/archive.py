@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from .files import whole_file
@@ -46,7 +48,7 @@ def write_archive(
 
 
 def read_archive(
-    path: str | os.PathLike[str], kind: str, version: int
+    path: str | os.PathLike[str], kind: str, version: int, names: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Reads what :func:`write_archive` wrote.
 
@@ -54,6 +56,7 @@ def read_archive(
         path: the file.
         kind: what should be in it.
         version: of the layout that the caller understands.
+        names: the arrays to read; what else is in the file is left there.
 
     Returns:
         The header and the arrays.
@@ -61,7 +64,8 @@ def read_archive(
     Raises:
         FileNotFoundError: there is no such file.
         IsADirectoryError: ``path`` is a folder.
-        ValueError: the file is no such archive, or of another kind or version.
+        ValueError: the file is no such archive, of another kind or version, or inflates to more
+            than its size and this machine's memory allow for.
     """
     source = Path(path)
     with source.open("rb") as file:
@@ -69,10 +73,16 @@ def read_archive(
             raise ValueError(f"{source.name} is no {kind}: it is no .npz file.")
         file.seek(0)
         try:
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: np.asarray(archive[name]) for name in archive.files}
-            header = json.loads(str(arrays.pop("header")))
-            found = header.pop("kind"), header.pop("version")
+            with zipfile.ZipFile(file) as archive:
+                if len(set(archive.namelist())) < len(archive.namelist()):
+                    raise ValueError("an array is in it twice")
+                header = json.loads(str(_read(archive, "header", _HEADER_BYTES)))
+                found = header.pop("kind"), header.pop("version")
+                arrays = {}
+                if found == (kind, version):
+                    there = [name for name in names if f"{name}.npy" in archive.namelist()]
+                    _refuse_bomb(archive, there, os.fstat(file.fileno()).st_size)
+                    arrays = {name: _read(archive, name) for name in there}
         except Exception as error:  # what damaged archives raise has no common class
             raise ValueError(f"{source.name} is no {kind}, or is damaged: {error}") from error
     if found[0] != kind:
@@ -82,6 +92,50 @@ def read_archive(
             f"{source.name} is a {kind} of version {found[1]}; this qhopfield reads {version}."
         )
     return header, arrays
+
+
+# A header is text of a few hundred characters a submodule.
+_HEADER_BYTES = 64 << 20
+# Arrays may inflate to so much whatever the file's size; beyond it, not more than so many fold
+# (deflate makes up to 1,032 fold of nothing but zeros), nor beyond the memory that is free.
+_FREE_BYTES, _FOLD = 256 << 20, 200
+
+
+def _refuse_bomb(archive: zipfile.ZipFile, names: list[str], packed: int) -> None:
+    """Refuses arrays whose size no result of such a file has, before anything is inflated."""
+    total = sum(archive.getinfo(f"{name}.npy").file_size for name in names)
+    if total > _FREE_BYTES and (
+        total > _FOLD * packed or total > psutil.virtual_memory().available
+    ):
+        raise ValueError(
+            f"its {packed:,} bytes inflate to {total:,}, more than {_FOLD} times its size or than "
+            "the memory that is free"
+        )
+
+
+def _read(archive: zipfile.ZipFile, name: str, limit: int | None = None) -> NDArray[Any]:
+    """One array, whose size is what its own header and the archive say."""
+    entry = archive.getinfo(f"{name}.npy")
+    if limit is not None and entry.file_size > limit:
+        raise ValueError(f"{name} has {entry.file_size:,} bytes, at most {limit:,} were expected")
+    with archive.open(entry) as file:
+        major = np.lib.format.read_magic(file)[0]
+        read = (
+            np.lib.format.read_array_header_1_0
+            if major == 1
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError(f"{name} holds objects")
+        size = math.prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or size != entry.file_size - file.tell():
+            raise ValueError(f"{name} has not the size that its shape {shape} takes")
+    with archive.open(entry) as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):  # the end of the file is where the checksum is looked at
+            raise ValueError(f"{name} goes on behind its end")
+    return array
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
