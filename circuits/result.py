@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .common.checks import check_count, check_real
+from .common.checks import as_array, check_count, check_real
 from .common.files import whole_file
 from .common.later import HasLateFields, Late, snapshot, with_late_fields
 from .common.statistics import wilson_interval
@@ -813,7 +813,7 @@ def checked_targets(targets: Any, num_probes: int, num_neurons: int) -> NDArray[
         TypeError: the entries are no real numbers.
         ValueError: another shape, or an entry other than +-1.
     """
-    shape = np.shape(targets)
+    shape = as_array(targets, "targets").shape
     if len(shape) < 2 and shape != (num_neurons,):
         raise ValueError(
             f"targets must be +-1 patterns of shape ({num_probes}, {num_neurons}), one a probe, or "

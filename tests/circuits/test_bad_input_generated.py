@@ -236,7 +236,7 @@ EXAMPLES = {
     "order": "sequential",
     "overshoot": False,
     "pass_manager": None,
-    "path": {"": "nowhere.npy"},
+    "path": {"save_circuit": "nowhere.qpy", "": "nowhere.npy"},
     "patterns": {"capacity": [2], "": STORED},
     "power": 3,
     "probabilities": np.array([0.5, 0.5]),
