@@ -192,7 +192,7 @@ FAULTS = (
         "a rejected reading is kept",
         "circuits/methods/template.py",
         "if not key & template.rejecting}",
-        "if not key & template.rejecting >> 1 << 1}",
+        "if not key & template.rejecting & (template.rejecting - 1)}",
         (METHODS, "run_is_the_law and fresh"),
     ),
     Fault(
