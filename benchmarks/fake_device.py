@@ -170,7 +170,8 @@ def letters(device: BackendV2, shots: int, seed: int) -> list[Row]:
     rows: list[Row] = []
     # Few shots: each of the nine updates is a job for every size of a group of equal fields.
     few = min(shots, 64)
-    forward = NeuronDynamics(RotationNeuron(), sweeps=1)
+    # The field is summed beside the device: one rotation an update, not one per synapse.
+    forward = NeuronDynamics(RotationNeuron(), sweeps=1, field_loading="sum")
     rows += measured(
         "letters, feedforward", model, forward, probes, wanted, RAW, device, classical, few, seed
     )

@@ -76,6 +76,8 @@ def recall(
             ``SamplerV2(seed=5)``); a seed that is given here replaces it. A device, and a sampler
             that takes no seed, draw their shots as they please: a warning says so, and the result
             names no seed.
+            The sampled law of neurons gives a probe the same shots whatever is asked with it;
+            circuits run for all probes together, and a probe's shots may change with the others.
         exact: runs no circuit and takes the method's law: the exact distribution where it is
             small enough to write down, else ``shots`` samples of it.
         workers: processes, one thread each, among which submodules and probes are dealt out, in

@@ -52,7 +52,10 @@ def filter_for(model: Model) -> MemoryFilter:
     if isinstance(model, Hopfield):
         return KernelFilter(Polynomial(2))
     check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
-    raise TypeError(f"{type(model).__name__} has no separation function: name a filter.")
+    raise TypeError(
+        f"{type(model).__name__} has no separation function to choose a filter by: name a filter, "
+        "such as ExpFilter(beta=...) or KernelFilter(Polynomial(2))."
+    )
 
 
 def log_scale(
