@@ -25,6 +25,7 @@ from .methods.superposition import ONCE, filtered_template, refuse_empty
 from .methods.template import Template
 from .patterns import check_probes
 from .patterns.checks import as_rows
+from .patterns.conversion import tell_ambiguous_probes
 from .resources import Resources
 
 
@@ -308,6 +309,7 @@ class _Asked:
         self.keys, self.values, self._fresh = keys, values, check_flag(fresh, "fresh")
         self._chosen = chosen if copy is None else copy
         self.rows = check_probes(probes, keys.shape[1])
+        tell_ambiguous_probes(self.rows)
         kept = chosen.acceptances(keys, self.rows)
         refuse_empty(kept)
         shares, acceptance = laws.kernel_memory(kept)

@@ -26,6 +26,7 @@ from .methods.mitigated import keep_codewords, refuse_mitigation
 from .methods.probes import as_states, expectations_of
 from .methods.superposition import stored_patterns
 from .models import ClassicalRecall, Model, ModernHopfield
+from .patterns.conversion import ambiguity_told, tell_ambiguous_probes
 from .resources import resources
 from .result import RecallResult, checked_targets
 
@@ -58,7 +59,9 @@ def recall(
     Args:
         model: the memory: energy and update rule.
         probes: what recall starts from: spin expectations in [-1, 1] (+-1 known, 0 erased,
-            between a product state), or Statevectors.
+            between a product state), or Statevectors. Probes of only 0 and 1 are told of by an
+            ``AmbiguousDataWarning``; data of zeros and ones go through
+            :func:`~qhopfield.circuits.patterns.from_binary` first.
         method: the circuit that makes it happen; None takes ``NeuronDynamics()``, and
             ``FilteredMemory()`` for a :class:`ModernHopfield`.
         targets: what was meant: the patterns, +-1, that the probes were made from, or one for all.
@@ -129,6 +132,8 @@ def recall(
         seed, seeded = settle_seed(seed, backend=backend, sampler=sampler)
     number = seed_number(seed)
     expectations = expectations_of(probes, model.num_neurons)
+    if as_states(probes) is None:
+        tell_ambiguous_probes(expectations)
     if targets is not None:
         targets = checked_targets(targets, *expectations.shape)
     if mitigation is not None:
@@ -221,4 +226,5 @@ def recall(
 
 def _classical(model: Model, *, probes: NDArray[np.float64], seed: int | None) -> ClassicalRecall:
     """The classical dynamics from the same probes."""
-    return model.recall(probes, seed=np.random.default_rng(0 if seed is None else seed))
+    with ambiguity_told():  # by recall itself
+        return model.recall(probes, seed=np.random.default_rng(0 if seed is None else seed))

@@ -12,6 +12,7 @@ from ..common.checks import check_count, check_flag
 from ..common.identity import Identified
 from ..common.randomness import Seed, as_generator
 from ..patterns import check_probes, check_spins
+from ..patterns.conversion import tell_ambiguous_probes
 from .schedule import Order, check_order, draw_schedule
 
 
@@ -207,7 +208,9 @@ class Model(Identified, ABC):
         Entries between -1 and 1 are filled at random first, see :func:`complete`.
 
         Args:
-            probes: expectations of the spins, in [-1, 1]; 0 is an erased entry.
+            probes: expectations of the spins, in [-1, 1]; 0 is an erased entry. Probes of only 0
+                and 1 are told of by an ``AmbiguousDataWarning``: data of zeros and ones go through
+                :func:`~qhopfield.circuits.patterns.from_binary`.
             sweeps: the most sweeps to make, >= 0.
             order: ``"sequential"``, ``"random"`` (each probe its own permutation each sweep) or
                 indices, (L,) for every sweep or (sweeps, L).
@@ -226,6 +229,7 @@ class Model(Identified, ABC):
         sweeps = check_count(sweeps, "sweeps")
         checked = _check_dynamics(order, self.num_neurons, sweeps, synchronous)
         rng = as_generator(seed)
+        tell_ambiguous_probes(check_probes(probes, self.num_neurons))
         states = complete(probes, self.num_neurons, seed=rng)
         if synchronous:
             return self._recall_synchronous(states, sweeps)

@@ -12,6 +12,7 @@ from scipy.special import logsumexp, softmax
 from ..common.checks import check_count, check_flag, check_real, shown
 from ..common.randomness import Seed
 from ..patterns import check_patterns, check_probes, check_spins
+from ..patterns.conversion import tell_ambiguous_probes
 from .base import ClassicalRecall, FieldTracker, Model, complete
 from .schedule import Order, check_order
 
@@ -221,6 +222,7 @@ class ModernHopfield(Model):
             raise ValueError(
                 f"order must be left out, all neurons move at once; got {shown(order)}."
             )
+        tell_ambiguous_probes(check_probes(probes, self.num_neurons))
         check_flag(synchronous, "synchronous")
         drawn = complete(probes, self.num_neurons, seed=seed)
         end = self.converge(probes, steps=sweeps)

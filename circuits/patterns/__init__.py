@@ -10,12 +10,14 @@ from .bits import (
     to_spins,
 )
 from .checks import check_patterns, check_probes, check_spins
+from .conversion import AmbiguousDataWarning, from_binary, from_images
 from .corruption import corrupt
 from .files import load_patterns, save_patterns
 from .measures import correlations, hamming, overlaps, random_patterns
 from .sets import PatternSet, available_sets, load_set
 
 __all__ = [
+    "AmbiguousDataWarning",
     "PatternSet",
     "all_states",
     "available_sets",
@@ -24,7 +26,9 @@ __all__ = [
     "check_spins",
     "correlations",
     "corrupt",
+    "from_binary",
     "from_bitstring",
+    "from_images",
     "from_index",
     "hamming",
     "load_patterns",

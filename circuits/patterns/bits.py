@@ -41,7 +41,10 @@ def to_bits(spins: Any) -> NDArray[np.uint8]:
 
 
 def to_spins(bits: Any) -> NDArray[np.int8]:
-    """Turns bits into spins: 0 into +1, 1 into -1.
+    """Turns measured bits into spins: **0 into +1, 1 into -1**, Qiskit's convention.
+
+    This is **not** for data of zeros and ones, where 1 means +1: those go through
+    :func:`~qhopfield.circuits.patterns.from_binary`, whose result has the opposite signs.
 
     Shapes:
         bits: any (bools will do); returns the same shape, int8.

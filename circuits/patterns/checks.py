@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.checks import as_numbers, check_count, check_flag, check_kind
+from ..common.checks import as_array, as_numbers, check_count, check_flag, check_kind
+from .conversion import conversion_hint
 
 
 def check_patterns(
@@ -106,11 +107,18 @@ def as_rows(values: Any, name: str, num_neurons: int | None = None) -> NDArray[A
     if num_neurons is not None:
         num_neurons = check_count(num_neurons, "num_neurons", minimum=1)
     check_kind(name, "name", str, "a text")
+    array = as_array(values, name)
+    if array.dtype.kind == "b":
+        raise TypeError(
+            f"{name} must hold real numbers, got {type(values).__name__} of dtype bool."
+            + conversion_hint(array, name)
+        )
     array = as_numbers(values, name)
     width = "N" if num_neurons is None else str(num_neurons)
     if array.ndim not in (1, 2):
         raise ValueError(
             f"{name} must have shape (rows, {width}) or ({width},), got shape {array.shape}."
+            + conversion_hint(array, name)
         )
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}.")
@@ -128,4 +136,7 @@ def _refuse_outside(good: NDArray[np.bool_], rows: NDArray[Any], name: str, wish
     """Raises a ValueError that names the first entry that is not ``good``."""
     if not good.all():
         row, neuron = np.argwhere(~good)[0]
-        raise ValueError(f"{name} {wish}; got {rows[row, neuron]} in row {row} at neuron {neuron}.")
+        raise ValueError(
+            f"{name} {wish}; got {rows[row, neuron]} in row {row} at neuron {neuron}."
+            + conversion_hint(rows, name)
+        )

@@ -15,6 +15,7 @@ from ...circuits import laws
 from ...circuits.common.checks import check_choice, check_count, check_flag, check_real
 from ...circuits.models import Hopfield
 from ...circuits.patterns import check_probes
+from ...circuits.patterns.conversion import tell_ambiguous_probes
 from ..execution import Executor
 from ..programs.base import Layout
 from ..programs.neuron import NeuronProgram
@@ -288,7 +289,9 @@ class QuantumHopfieldNetwork(QuantumModule):
         """
         steps = self.steps if steps is None else check_count(steps, "steps", minimum=1)
         numbers = _array(probes, "probes")
-        rows = torch.as_tensor(check_probes(numbers, self.num_neurons)).to(self.synapses)
+        checked = check_probes(numbers, self.num_neurons)
+        tell_ambiguous_probes(checked)
+        rows = torch.as_tensor(checked).to(self.synapses)
         with torch.no_grad():
             state: Tensor = self._run(rows, steps, False)
         return state[0] if np.ndim(numbers) == 1 else state

@@ -17,6 +17,7 @@ from ...common.cluster import check_client
 from ...common.jobs import run_jobs
 from ...common.progress import progress_bar
 from ...patterns.checks import as_rows, check_probes
+from ...patterns.conversion import tell_ambiguous_probes
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -109,6 +110,7 @@ def softmax_recall(
     check_client(workers, client)
     stored = _opened(patterns)
     rows = check_probes(probes, stored.shape[1])
+    tell_ambiguous_probes(rows)
     beta = check_real(beta, "beta", minimum=0.0)
     room = check_count(memory, "memory", minimum=1) * _MIB
     size = _shard_size(len(stored), rows.shape, room)

@@ -101,7 +101,10 @@ def test_csv_dialects(tmp_path, text):
 BAD_CSV = [
     (b"", "holds no numbers"),
     (b"\n , \n", "holds no numbers"),
-    (b"a,b\n1,1\n", "numbers between commas, got 'a' on line 1"),
+    (b"a,1\n1,1\n", "numbers between commas, got 'a' on line 1"),
+    (b"a,b\n1,x\n", "numbers between commas, got 'x' on line 2"),
+    (b"a\nb\n", "numbers between commas, got 'b' on line 2"),
+    (b"1\t-1\n", "semicolons or tabs"),
     (b"1,1\n1,\n", "numbers between commas, got '' on line 2"),
     (b"1;-1\n", "got '1;-1' on line 1"),
     (b"1,1\n\n1,1,1\n", "2 numbers on line 1 and 3 on line 3"),
@@ -302,8 +305,8 @@ def test_pictures_that_cannot_be_one_pattern(tmp_path):
     pages[0].save(tmp_path / "a.gif", save_all=True, append_images=pages[1:])
     with pytest.raises(ValueError, match=r"a\.gif must hold one picture, got 2 frames"):
         load_patterns(tmp_path / "a.gif")
-    Image.fromarray(np.ones((2, 2), np.float32)).save(tmp_path / "b.tif")
-    with pytest.raises(ValueError, match=r"b\.tif must have whole numbers"):
+    Image.fromarray(np.full((2, 2), 2, np.float32)).save(tmp_path / "b.tif")
+    with pytest.raises(ValueError, match=r"b\.tif has floats as pixels, .* got 2 to 2"):
         load_patterns(tmp_path / "b.tif")
     Image.fromarray(np.full((2, 2), 70000, np.int32)).save(tmp_path / "c.tif")
     with pytest.raises(ValueError, match=r"c\.tif must have 16 bits"):
