@@ -213,7 +213,9 @@ def _read_csv(source: Path) -> _Rows:
                 f"on line {line}; patterns have one length."
             )
     named = _names_columns(table)
-    corner = named and not table[0][0].strip()
+    # The corner over the names of rows is empty, or a word beside numbers.
+    corner = named and not _is_number(table[0][0])
+    corner = corner and (not table[0][0].strip() or _is_number(table[0][-1]))
     if named:
         del table[0], lines[0]
     labels = None
@@ -232,19 +234,18 @@ def _read_csv(source: Path) -> _Rows:
 def _names_columns(table: list[list[str]]) -> bool:
     """Whether the first line are headings: words, or the numbers 0, 1, 2, ... that pandas writes.
 
-    0 and 1 alone may be a pattern, so there must be a 2.
+    0 and 1 alone may be a pattern, so there must be a 2, or no number in the corner.
     """
     if len(table) < 2:
         return False
-    first = table[0] if table[0][0].strip() else table[0][1:]
-    words = [field for field in first if not _is_number(field)]
-    if not words:
-        plain = [field.strip() for field in first]
-        counted = [str(number) for number in range(len(plain))]
-        # An empty corner stands over the names of rows, whatever comes after it.
-        return plain == counted and (len(plain) > 2 or len(first) < len(table[0]))
-    # A word among numbers is a typing error.
-    return len(words) == len(first)
+    corner, *others = (field.strip() for field in table[0])
+    counted = [str(number) for number in range(len(others) + 1)]
+    if [corner, *others] == counted:
+        return len(counted) > 2
+    if _is_number(corner):
+        return False
+    # A single word among numbers is a typing error.
+    return others == counted[:-1] != [] or not any(map(_is_number, others))
 
 
 def _names_rows(table: list[list[str]]) -> bool:

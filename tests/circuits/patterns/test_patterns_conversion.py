@@ -12,7 +12,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from qhopfield.circuits import Hopfield, ModernHopfield, associate, classify, recall, softmax_recall
+from qhopfield.circuits import (
+    ExpFilter,
+    Hopfield,
+    ModernHopfield,
+    associate,
+    classify,
+    recall,
+    softmax_recall,
+)
 from qhopfield.circuits.patterns import (
     AmbiguousDataWarning,
     check_patterns,
@@ -74,8 +82,8 @@ ASKED = {
     "recall exact": lambda probes: recall(MEMORY, probes, exact=True).states,
     "model.recall": MEMORY.recall,
     "modern.recall": ModernHopfield(SPINS[:2]).recall,
-    "associate": lambda probes: associate(SPINS, SPINS, probes, exact=True),
-    "classify": lambda probes: classify(SPINS, ["a", "b", "c"], probes, exact=True),
+    "associate": lambda probes: associate(SPINS, SPINS, probes, ExpFilter(1.0), exact=True),
+    "classify": lambda probes: classify(SPINS, ["a", "b", "c"], probes, ExpFilter(1.0), exact=True),
     "softmax_recall": lambda probes: softmax_recall(SPINS, probes, beta=1.0),
 }
 
@@ -167,9 +175,7 @@ def test_lost_contrast_is_told_with_its_range_and_a_threshold_that_keeps_it(tmp_
     pixels = (GREY * scale).astype(np.uint16 if deep else np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     low = 1 - pixels.max() / (65535 if deep else 255)
-    with pytest.warns(
-        AmbiguousDataWarning, match=f"from {low:.4g} to 1 .*every entry is \\+1"
-    ) as w:
+    with pytest.warns(AmbiguousDataWarning, match=f"from {low:.4g} to 1 .*entry is \\+1") as w:
         assert (load_patterns(tmp_path / "a.png").patterns == 1).all()
     assert w[0].filename == __file__
     advised = float(str(w[0].message).split("such as threshold=")[1].split(",")[0])
