@@ -222,9 +222,9 @@ class ModernHopfield(Model):
             raise ValueError(
                 f"order must be left out, all neurons move at once; got {shown(order)}."
             )
-        tell_ambiguous_probes(check_probes(probes, self.num_neurons))
         check_flag(synchronous, "synchronous")
         drawn = complete(probes, self.num_neurons, seed=seed)
+        tell_ambiguous_probes(check_probes(probes, self.num_neurons))
         end = self.converge(probes, steps=sweeps)
         decided = np.abs(end.expectations) > _UNDECIDED
         states = np.where(decided, np.sign(end.expectations), drawn).astype(np.int8)
