@@ -16,7 +16,7 @@ from torch import nn
 from ...circuits.common.signals import Terminated
 from ..tasks import Splits, Task
 from .checkpoints import SafeCheckpoints, load_checkpoint
-from .conversion import ExamplesModule
+from .data import ExamplesModule
 from .module import Curve, EpochCheckpoint, StepSeed, TaskModule
 
 
