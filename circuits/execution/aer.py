@@ -147,8 +147,7 @@ class AerRunner:
         device = self._simulation.width
         if device is not None:
             return num_qubits <= device
-        need = state_bytes(num_qubits, self._first_choice(num_qubits, rank))
-        return bool(need <= MEMORY_SHARE * psutil.virtual_memory().total)
+        return _fits(state_bytes(num_qubits, self._first_choice(num_qubits, rank)))
 
     def _first_choice(self, num_qubits: int, rank: int | None) -> str:
         """Aer's method for a circuit of which only the width and the rank are known."""
@@ -303,6 +302,8 @@ class AerRunner:
         ready = circuits[0]
         method = self._first_choice(ready.num_qubits, self._rank)
         simulation = self._simulation
+        if self._rank is None and not fits_statevector(ready.num_qubits):
+            simulation.tell_entanglement(ready, self._advice)
         if self._noisy or simulation.device:
             if self._own and simulation.lacking(ready, method):
                 method = "statevector"  # a translation would lose the noise of the gate
@@ -425,6 +426,15 @@ def state_bytes(num_qubits: int, method: str) -> int:
     if method in COMPRESSING:
         return 0
     return statevector_bytes(2 * num_qubits if method == "density_matrix" else num_qubits)
+
+
+def fits_statevector(num_qubits: int) -> bool:
+    """Whether a statevector of that width fits in memory."""
+    return _fits(statevector_bytes(num_qubits))
+
+
+def _fits(need: int) -> bool:
+    return bool(need <= MEMORY_SHARE * psutil.virtual_memory().total)
 
 
 def statevector_bytes(num_qubits: int) -> int:

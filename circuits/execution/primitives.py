@@ -16,7 +16,7 @@ from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from ..common.randomness import draw_seed
-from .aer import portions, refuse_memory, refuse_shots
+from .aer import fits_statevector, portions, refuse_memory, refuse_shots
 from .kept import Kept
 from .operations import Advice, made_ready, refuse_missing, refuse_parts
 from .seeds import backend_of, seeded, takes_seed
@@ -71,6 +71,7 @@ class SamplerRunner:
             )
         self._pass_manager = pass_manager
         self._advice = Advice()
+        self._rank: int | None = None
         self._ready: Kept[QuantumCircuit] = Kept()
         self.name = (
             str(backend.name or type(backend).__name__)
@@ -92,6 +93,7 @@ class SamplerRunner:
             ValueError: the device has fewer qubits, or the simulator behind a sampler less memory.
         """
         self._advice = Advice(alternative, simpler)
+        self._rank = rank
         have = None
         if self._simulation is not None:
             have = self._simulation.width
@@ -138,6 +140,8 @@ class SamplerRunner:
             ready = circuit
             if self._pass_manager is not None or simulation.noise is not None or simulation.device:
                 ready = simulation.compiled(circuit, self._pass_manager, self._advice)
+            if self._rank is None and not fits_statevector(ready.num_qubits):
+                simulation.tell_entanglement(ready, self._advice)
             ready = simulation.fitted(ready)
             if simulation.effect is not None:
                 simulation.effect.look(ready)

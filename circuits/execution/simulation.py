@@ -9,9 +9,12 @@ from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
+from ..common.cost import in_time
+from ..common.told import warn_caller
 from .kept import Kept
 from .noise_effect import NoiseEffect
 from .operations import Advice, made_ready, operations, refuse_missing, refuse_parts
+from .ways import bond_cost
 
 # Methods whose cost grows with something else than the number of qubits.
 COMPRESSING = ("matrix_product_state", "tensor_network", "stabilizer", "extended_stabilizer")
@@ -69,6 +72,7 @@ class Simulation:
         self.noise: NoiseModel | None = backend.options.noise_model
         self.device = backend.coupling_map is not None
         self.effect = None if self.noise is None else NoiseEffect(self.noise)
+        self._told = False
         self._targets: dict[str, Target] = {}
         self._managers: dict[tuple[str, int], Any] = {}
         self._fitted: dict[str, Kept[QuantumCircuit]] = {}
@@ -145,6 +149,33 @@ class Simulation:
                 "AerSimulator(method='stabilizer') runs Clifford circuits only, and this one has "
                 f"{', '.join(missing)}: use method={_FIT}, or leave backend and sampler out."
             )
+
+    def tell_entanglement(self, circuit: QuantumCircuit, advice: Advice) -> None:
+        """Warns, once, of a matrix product state that nothing keeps small.
+
+        It is for circuits whose rank is not known and whose state vector would not fit: how far
+        their entanglement grows is seen only when they run, and one that grows far never ends.
+
+        Warns:
+            UserWarning: there is no bound on the rank, neither known nor set by the user.
+        """
+        options = self.backend.options
+        bounded = options.matrix_product_state_max_bond_dimension is not None
+        if self._told or bounded or options.method != "matrix_product_state":
+            return
+        self._told = True
+        half = circuit.num_qubits // 2
+        # 2^300 for all that is worse: the cube must be a number.
+        worst = in_time(bond_cost(2.0 ** min(half, 300)) / 1e6)
+        warn_caller(
+            f"{circuit.num_qubits} qubits on a matrix product state: no bound is known on the "
+            f"entanglement of this circuit. At its most, rank 2^{half}, one of its "
+            f"{circuit.size():,} operations takes about {worst}: the run may never end. "
+            f"{advice.narrower} Or bound the cost, which makes the result an approximation: "
+            "AerSimulator(method='matrix_product_state', "
+            "matrix_product_state_max_bond_dimension=64).",
+            UserWarning,
+        )
 
     def _manager(self) -> Any:
         """Qiskit's own passes for this simulator."""

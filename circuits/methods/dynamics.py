@@ -222,16 +222,33 @@ class NeuronDynamics(Method):
             self.register, self._effective_neuron(), self.prepared(model), plan
         )
 
-    def _lighter(self, model: Model) -> str:
-        """What to use where this register is too wide."""
-        prepared = self.prepared(model)
-        plan = Plan.asynchronous(())
-        small = registers.qubits_needed("feedforward", self.neuron, prepared, plan)
-        return (
-            f"Use register='feedforward' (width {small} for any number of neurons), or pass "
-            "backend=AerSimulator(method='matrix_product_state') for a simulation whose cost grows "
-            "with entanglement."
-        )
+    def _lighter(self, model: Model, amplitudes: bool) -> str:
+        """What to use where this register is too wide.
+
+        Args:
+            model: the memory.
+            amplitudes: whether a probe has amplitudes, which need neurons on qubits.
+        """
+        smaller = [
+            replace(self, register=register)
+            for register in REGISTERS[REGISTERS.index(self.register) + 1 :]
+        ]
+        widths = {each.register: each.qubits(model) for each in smaller}
+        own = self.qubits(model)
+        ways = []
+        if not amplitudes:
+            ways.append(
+                f"register='feedforward' ({widths['feedforward']} qubits, for any number of "
+                "neurons)"
+            )
+        if widths.get("reuse", own) < own:
+            ways.append(f"register='reuse' ({widths['reuse']} qubits)")
+        if amplitudes:
+            ways.append(
+                "a probe of spin expectations with register='feedforward' "
+                f"({widths['feedforward']} qubits, for any number of neurons)"
+            )
+        return f"Use {', or '.join(ways)}."
 
     # The circuit.
 
@@ -480,8 +497,8 @@ class NeuronDynamics(Method):
         progress: Progress | None,
     ) -> Samples:
         """Whole circuits: one for all probes, or one per random order."""
-        runner.admit(self.qubits(model), self._lighter(model), simpler=_SIMPLER)
         states = as_states(probes)
+        runner.admit(self.qubits(model), self._lighter(model, states is not None), simpler=_SIMPLER)
         if states is None:
             angles = registers.probe_angles(check_probes(probes, model.num_neurons))
             number = len(angles)
