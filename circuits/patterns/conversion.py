@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.checks import as_numbers, check_choice, check_count, check_listed, check_real
+from ..common.cost import refuse_memory
 from ..common.told import warn_caller
 
 if TYPE_CHECKING:
@@ -219,7 +220,17 @@ def wanted_size(size: Any) -> tuple[int, int]:
 
 
 def resized(picture: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
-    """A picture of another size; each new pixel is the mean of what it covers."""
+    """A picture of another size; each new pixel is the mean of what it covers.
+
+    Raises:
+        ValueError: the new size does not fit in memory.
+    """
+    (high, wide), pixels = picture.shape, float(rows) * columns
+    refuse_memory(
+        8.0 * (pixels + float(rows) * (high + wide) + float(columns) * wide),
+        f"A picture of {high} rows and {wide} columns brought to size=({rows}, {columns})",
+        "Use a smaller size; every pixel becomes a neuron.",
+    )
     return np.asarray(
         _covers(picture.shape[0], rows) @ picture @ _covers(picture.shape[1], columns).T
     )

@@ -315,7 +315,8 @@ def _from_pictures(source: Path, files: list[Path], reading: _Reading) -> Patter
             sizes = [f"{columns}x{rows} pixels" for rows, columns in (shape, darkness.shape)]
             raise ValueError(
                 f"Pictures must have one size: {files[0].name} has {sizes[0]} and {file.name} "
-                f"has {sizes[1]}. Bring them to one with size=(rows, columns)."
+                f"has {sizes[1]}. Bring them to one with size=(rows, columns), on the command line "
+                "--size WxH."
             )
         spins = np.where(darkness >= reading.threshold, 1, -1).astype(np.int8)
         tell_lost_contrast(spins, darkness, reading.threshold, file.name, "darkness")

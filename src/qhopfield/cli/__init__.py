@@ -17,7 +17,7 @@ from .ending import ended
 from .patterns import patterns
 from .recall import recall
 from .resources import resources
-from .screen import make_printable
+from .screen import make_printable, plain_warnings
 from .showcase import run_showcase, showcase
 from .train import train
 
@@ -72,11 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     make_printable()
     try:
-        status = app(
-            list(sys.argv[1:] if arguments is None else arguments),
-            prog_name="qhopfield",
-            standalone_mode=False,
-        )
+        with plain_warnings():
+            status = app(
+                list(sys.argv[1:] if arguments is None else arguments),
+                prog_name="qhopfield",
+                standalone_mode=False,
+            )
     except (KeyboardInterrupt, typer.Abort) as error:
         return ended(error)
     except SystemExit as error:

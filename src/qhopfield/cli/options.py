@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,6 +49,23 @@ PerLabel = Annotated[
 Limit = Annotated[
     int | None,
     typer.Option(metavar="M", help="Store the first M of these.", rich_help_panel=MEMORY),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="How dark ink is at least in pictures, above 0 (white) to 1 (black). 0.5 if left out.",
+        rich_help_panel=MEMORY,
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WxH",
+        help="Bring pictures to W columns and H rows, such as 8x10, each new pixel the mean of "
+        "what it covers. For pictures of several sizes.",
+        rich_help_panel=MEMORY,
+    ),
 ]
 ModelName = Annotated[
     str,
@@ -181,8 +199,69 @@ class Memory:
     stored: PatternSet
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How pictures become patterns, as the options have it.
+
+    Attributes:
+        threshold: how dark ink is at least, 0 to 1.
+        size: columns and rows, such as ``8x10``.
+    """
+
+    threshold: float | None = None
+    size: str | None = None
+
+    def refuse_without_pictures(self, *sources: str | Path | None) -> None:
+        """Refuses the options where nothing is a picture.
+
+        Raises:
+            ValueError: one was given, and no source is a picture or a folder.
+        """
+        if not any(source is not None and _is_picture(source) for source in sources):
+            refuse("pictures", threshold=self.threshold, size=self.size)
+
+    def load(self, path: str | Path) -> PatternSet:
+        """Reads patterns, see :func:`~qhopfield.circuits.patterns.load_patterns`.
+
+        Raises:
+            ValueError: an option is out of range, or the file is not what it claims.
+        """
+        from ..circuits.common.checks import check_real
+        from ..circuits.patterns import load_patterns
+
+        threshold = 0.5 if self.threshold is None else self.threshold
+        threshold = check_real(threshold, "--threshold", minimum=0, maximum=1, exclusive=True)
+        return load_patterns(path, threshold=threshold, size=self._rows_and_columns())
+
+    def _rows_and_columns(self) -> tuple[int, int] | None:
+        if self.size is None:
+            return None
+        columns, cross, rows = self.size.partition("x")
+        if not (cross and columns.isdecimal() and rows.isdecimal() and int(columns) * int(rows)):
+            raise ValueError(
+                f"--size must be WxH, columns and rows >= 1 such as 8x10, got {self.size!r}."
+            )
+        return int(rows), int(columns)
+
+
+def _is_picture(source: str | Path) -> bool:
+    from ..circuits.patterns import available_sets
+    from ..circuits.patterns.files import PICTURES
+
+    if source in available_sets():
+        return False
+    return Path(source).is_dir() or Path(source).suffix.lower() in PICTURES
+
+
+_PLAIN = Reading()
+
+
 def read_patterns(
-    patterns: str, store: str | None, per_label: int | None, limit: int | None
+    patterns: str,
+    store: str | None,
+    per_label: int | None,
+    limit: int | None,
+    reading: Reading = _PLAIN,
 ) -> PatternSet:
     """Reads a bundled set or a user's own, and picks from it.
 
@@ -191,12 +270,12 @@ def read_patterns(
         ValueError: a choice that does not fit the set, or a file that is not what it claims.
     """
     from ..circuits.common.checks import check_count
-    from ..circuits.patterns import available_sets, load_patterns, load_set
+    from ..circuits.patterns import available_sets, load_set
 
     if patterns in available_sets():
         chosen = load_set(patterns)
     elif Path(patterns).exists():
-        chosen = load_patterns(patterns)
+        chosen = reading.load(patterns)
     else:
         raise FileNotFoundError(
             f"--patterns: {patterns!r} is neither a file, nor a folder, nor a bundled set "
@@ -316,25 +395,41 @@ def build_method(
     )
 
 
-def read_probes(path: Path, num_neurons: int) -> NDArray[np.float64]:
+def read_probes(
+    path: Path, num_neurons: int, reading: Reading, zeros_erased: bool
+) -> NDArray[np.float64]:
     """Reads probes: files as for patterns; numbers may also lie between -1 and 1, 0 being erased.
+
+    A file of only 0 and 1 is read as data of 0 and 1, in which 0 is -1, and that is said on
+    standard error; with ``zeros_erased`` its zeros are erased entries.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is not what it claims, or its rows do not fit the memory.
     """
-    from ..circuits.patterns import check_probes, load_patterns
+    import numpy as np
+
+    from ..circuits.patterns import check_probes, from_binary
+    from ..circuits.patterns.files import read_numbers
 
     if not path.exists():
         raise FileNotFoundError(f"--probe: there is no file {path}.")
-    numbers: Any
-    try:
-        numbers = load_patterns(path).patterns
-    except ValueError:
-        numbers = _numbers(path)
-        if numbers is None:
-            raise
-    return check_probes(numbers, num_neurons, name=path.name)
+    if path.is_dir() or path.suffix.lower() not in (".npy", ".csv"):
+        refuse("a .npy or .csv file", zeros_erased=zeros_erased or None)
+        return check_probes(reading.load(path).patterns, num_neurons, name=path.name)
+    numbers = read_numbers(path)
+    if numbers.dtype.kind == "b":
+        refuse("numbers, not True and False", zeros_erased=zeros_erased or None)
+        return check_probes(from_binary(numbers), num_neurons, name=path.name)
+    rows = check_probes(numbers, num_neurons, name=path.name)
+    if zeros_erased or not np.isin(rows, (0, 1)).all() or not (rows == 0).any():
+        return rows
+    print(
+        f"qhopfield: {path} holds only 0 and 1, and is read as such data: 0 is -1. If its zeros "
+        "are erased entries, add --zeros-erased.",
+        file=sys.stderr,
+    )
+    return np.where(rows == 1, 1.0, -1.0)
 
 
 def amount(text: str | None, name: str) -> float | None:
@@ -388,17 +483,3 @@ def _gain(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
-
-
-def _numbers(path: Path) -> Any:
-    """Numbers of a .npy or .csv file, or None where there are none to read."""
-    import numpy as np
-
-    try:
-        if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False)
-        if path.suffix.lower() == ".csv":
-            return np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
-    except Exception:  # NumPy's readers have no common error; the caller says what is wrong
-        return None
-    return None

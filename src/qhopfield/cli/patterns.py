@@ -35,6 +35,8 @@ def patterns(
         typer.Option(metavar="K", help="The first K of every label, 0 for all. 1 if left out."),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="M", help="The first M of these.")] = None,
+    threshold: opt.Threshold = None,
+    size: opt.Size = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -49,12 +51,22 @@ def patterns(
 
     screen = console(out)
     if name is None:
-        opt.refuse("one set, named first", store=store, per_label=per_label, limit=limit, out=out)
+        opt.refuse(
+            "one set, named first",
+            store=store,
+            per_label=per_label,
+            limit=limit,
+            threshold=threshold,
+            size=size,
+            out=out,
+        )
         _list(screen)
         return
     if out is not None:
         _check(out)
-    chosen = opt.read_patterns(name, store, per_label, limit)
+    reading = opt.Reading(threshold, size)
+    reading.refuse_without_pictures(name)
+    chosen = opt.read_patterns(name, store, per_label, limit, reading)
     if out is not None:
         _write(chosen, out)
     screen.print(
@@ -84,7 +96,7 @@ def _list(screen: Console) -> None:
 
 
 def _size(chosen: PatternSet) -> str:
-    picture = f" ({chosen.shape[0]}x{chosen.shape[1]})" if chosen.shape else ""
+    picture = f" ({chosen.shape[1]}x{chosen.shape[0]})" if chosen.shape else ""
     return f"{chosen.num_neurons}{picture}"
 
 

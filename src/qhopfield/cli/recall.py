@@ -30,6 +30,8 @@ def recall(
     store: opt.Store = None,
     per_label: opt.PerLabel = None,
     limit: opt.Limit = None,
+    threshold: opt.Threshold = None,
+    size: opt.Size = None,
     model: opt.ModelName = "hopfield",
     rule: opt.Rule = None,
     separation: opt.Separation = None,
@@ -39,11 +41,19 @@ def recall(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Probes from a file as for --patterns; in a .npy or .csv that has other numbers "
-            "than 0 and 1, 0 is an erased entry.",
+            help="Probes from a file as for --patterns. In a .npy or .csv of only 0 and 1, 0 is "
+            "-1, which is then said; beside other numbers, 0 is an erased entry.",
             rich_help_panel=PROBES,
         ),
     ] = None,
+    zeros_erased: Annotated[
+        bool,
+        typer.Option(
+            "--zeros-erased",
+            help="Read each 0 of --probe as an erased entry, in a file of only 0 and 1 too.",
+            rich_help_panel=PROBES,
+        ),
+    ] = False,
     flips: Annotated[
         str | None,
         typer.Option(
@@ -178,11 +188,16 @@ def recall(
     from ..circuits import AtomizedMemory
     from ..circuits import recall as run
     from ..circuits.common.randomness import as_generator
+    from ..circuits.patterns.conversion import ambiguity_told
     from . import report, screen
 
     report.check_targets(picture=picture, csv=csv, json=json, save=save)
     as_generator(seed)  # refuses a wrong one before anything is read
-    stored = opt.read_patterns(patterns, store, per_label, limit)
+    reading = opt.Reading(threshold, size)
+    reading.refuse_without_pictures(patterns, probe)
+    if probe is None:
+        opt.refuse("probes of --probe", zeros_erased=zeros_erased or None)
+    stored = opt.read_patterns(patterns, store, per_label, limit, reading)
     choices = mem.Choices(filter, controls, least, d_min, rounds, iterations, votes)
     own = choices.model_beta(beta, model == "modern" or separation == "exponential")
     memory = opt.build_memory(stored, model, rule, separation, power, own)
@@ -210,7 +225,12 @@ def recall(
         raise ValueError("Give either --workers or --scheduler, not both.")
     if journal is not None and seed is None:
         raise ValueError("--journal needs --seed, so that a resumed run goes on as it began.")
-    rows, truth = _probes(memory, probe, flips, erase, count, seed)
+    if probe is None:
+        rows, truth = _corrupted(memory, flips, erase, count, seed)
+    else:
+        opt.refuse("probes made from stored patterns", flips=flips, erase=erase, count=count)
+        rows = opt.read_probes(probe, memory.model.num_neurons, reading, zeros_erased)
+        truth = None
     if chosen.classical:
         opt.refuse(
             "methods that run circuits",
@@ -229,7 +249,8 @@ def recall(
 
     start = time.perf_counter()
     try:
-        with going_on(_later(journal)):
+        # How zeros were read is said where the file is read.
+        with going_on(_later(journal)), ambiguity_told():
             result = run(
                 memory.model,
                 rows,
@@ -283,23 +304,19 @@ def _qubits(model: Model, method: Method) -> int:
     return resources(model, method).qubits
 
 
-def _probes(
+def _corrupted(
     memory: opt.Memory,
-    probe: Path | None,
     flips: str | None,
     erase: str | None,
     count: int | None,
     seed: int | None,
-) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
-    """Probes (P, N), and which stored patterns they come from, (P,), where that is known."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Probes (P, N) made from stored patterns, and which of them, (P,)."""
     import numpy as np
 
     from ..circuits.common.checks import check_count
     from ..circuits.patterns import corrupt
 
-    if probe is not None:
-        opt.refuse("probes made from stored patterns", flips=flips, erase=erase, count=count)
-        return opt.read_probes(probe, memory.model.num_neurons), None
     if flips is None and erase is None:
         flips = "0.2"
     total = len(memory.stored) if count is None else check_count(count, "--count", minimum=1)

@@ -25,6 +25,8 @@ def resources(
     store: opt.Store = None,
     per_label: opt.PerLabel = None,
     limit: opt.Limit = None,
+    threshold: opt.Threshold = None,
+    size: opt.Size = None,
     model: opt.ModelName = "hopfield",
     rule: opt.Rule = None,
     separation: opt.Separation = None,
@@ -93,7 +95,9 @@ def resources(
         opt.refuse("--backend generic", qubits=qubits)
     elif not backend.startswith("fake_"):
         check_choice(backend, "--backend", ("generic", "fake_..."))
-    stored = opt.read_patterns(patterns, store, per_label, limit)
+    reading = opt.Reading(threshold, size)
+    reading.refuse_without_pictures(patterns)
+    stored = opt.read_patterns(patterns, store, per_label, limit, reading)
     choices = mem.Choices(filter, controls, least, d_min, rounds, iterations, votes)
     own = choices.model_beta(beta, model == "modern" or separation == "exponential")
     memory = opt.build_memory(stored, model, rule, separation, power, own).model
