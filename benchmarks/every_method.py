@@ -89,6 +89,8 @@ def memory(name: str) -> Model:
         return DenseAssociativeMemory(patterns[:3], separation=Exponential(0.3))
     if name == "single":
         return ModernHopfield(patterns[:1], beta=0.3)
+    if name == "all":  # every state
+        return ModernHopfield(1 - 2 * (np.arange(16)[:, None] >> np.arange(4) & 1), beta=0.3)
     if name == "even":  # eight of sixteen states
         states = 1 - 2 * (np.arange(16)[:, None] >> np.arange(4) & 1)
         return ModernHopfield(states[states.prod(axis=1) > 0], beta=0.3)
@@ -107,6 +109,8 @@ def _filtered() -> dict[str, Case]:
     cases = {
         "filtered": Case(FilteredMemory()),
         "filtered, fresh": Case(FilteredMemory(_EXP, fresh=True)),
+        # Sixteen states that are about equally probable: the most frequent one is the luckiest.
+        "filtered, ties": Case(FilteredMemory(), memory="all", probe=(0.4, 0.0, 0.0, 0.0)),
         "filtered, kernel": Case(FilteredMemory(_KERNEL), probe=HARD),
         "filtered, kernel, fresh": Case(FilteredMemory(_TABLE, fresh=True), probe=HARD),
         "filtered, kernel, d_min": Case(

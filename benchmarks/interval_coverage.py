@@ -5,6 +5,10 @@ seeds of its own, on Aer and drawn from the law.  Each time the interval of the 
 state's share, and that of the acceptance, either hold the law's figure or not.  They should in 95 %
 of the runs; below what 200 runs of that show but once in a million, an interval is wrong, and the
 command ends with status 1.
+
+The most probable state is the one that came most often.  Where several are about equally probable
+("filtered, ties") it is the luckiest of them, which its interval has to allow for, the more the fewer
+shots there are: ``--only ties --shots 50``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .common.checks import as_array, check_count, check_real
 from .common.files import whole_file
 from .common.later import HasLateFields, Late, snapshot, with_late_fields
-from .common.statistics import wilson_interval
+from .common.statistics import leader_interval, least_rival, wilson_interval
 from .methods import Samples, Trace
 from .methods.base import Parts
 from .models import ClassicalRecall, Model
@@ -302,8 +302,21 @@ class RecallResult(HasLateFields):
 
     @property
     def probability_intervals(self) -> NDArray[np.float64]:
-        """Wilson intervals of ``probabilities`` at 95 %, (P, 2); of no width where exact."""
-        return self._intervals(self.probabilities)
+        """Intervals of ``probabilities`` at 95 %, (P, 2); of no width where exact.
+
+        ``states`` are picked for having come most often. Let K be the number of states that could
+        be the most probable: those whose own Wilson interval reaches that of the leader, with the
+        states that never came where an interval around 0 does. Where K = 1 the leader is clear, and
+        the interval is Wilson's. Else the luckiest of K was picked, and the lower end allows for
+        the luck of all: it is at the level of max(p, 1 / K) times 2.5 %, p being the end itself
+        (see :func:`~qhopfield.circuits.common.statistics.leader_interval`). The share of a state
+        that is named beforehand needs no such care: see ``target_probability_intervals``.
+        """
+        shares = self.probabilities
+        if self.exact:
+            return self._intervals(shares)
+        trials = self.effective_shots
+        return leader_interval(shares * trials, trials, self._rivals(shares, trials))
 
     @property
     def expectations(self) -> NDArray[np.float64]:
@@ -396,7 +409,10 @@ class RecallResult(HasLateFields):
 
     @property
     def target_probability_intervals(self) -> NDArray[np.float64] | None:
-        """Wilson intervals of ``target_probabilities`` at 95 %, (P, 2), or None."""
+        """Wilson intervals of ``target_probabilities`` at 95 %, (P, 2), or None.
+
+        Targets are named before the shots are seen, so nothing is picked here.
+        """
         shares = self.target_probabilities
         return None if shares is None else self._intervals(shares)
 
@@ -424,7 +440,11 @@ class RecallResult(HasLateFields):
         """Wilson interval of ``accuracy`` at 95 %, (2,), or None.
 
         It is about further probes that are made as these were, so it has a width for exact
-        distributions too.
+        distributions too. It counts the probes as independent. They are not quite where one recall
+        draws something for all its probes: memories that are the same for all of them, and, on
+        qubit registers, the shared random orders of dynamics with ``order="random"`` and more than
+        64 possible orders. Then the interval is about these memories and these orders; several
+        recalls with seeds of their own tell how much others would differ.
         """
         correct = self.correct
         return None if correct is None else wilson_interval(correct.sum(), len(correct))
@@ -659,6 +679,21 @@ class RecallResult(HasLateFields):
         if self.exact:
             return np.stack([shares, shares], axis=1)
         return wilson_interval(shares * self.effective_shots, self.effective_shots)
+
+    def _rivals(
+        self, shares: NDArray[np.float64], trials: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """How many states could be each probe's most probable one, (P,), >= 1."""
+        number = np.ones(self.num_probes)
+        every = 2.0 ** min(self.num_neurons, 1000)  # a float holds no more, nor is more needed
+        least = least_rival(shares, trials)
+        for probe, weights in enumerate(self.weights):
+            if least[probe] <= 0.0:
+                number[probe] = every
+            elif len(weights):
+                near = np.count_nonzero(weights >= least[probe] * weights.sum())
+                number[probe] = max(near, 1)
+        return number
 
     def _overlaps(self, states: NDArray[np.int8]) -> NDArray[np.float64]:
         if not len(self.patterns):

@@ -1,4 +1,4 @@
-"""Intervals of shares that were counted."""
+"""Intervals of shares that were counted, and of those that were picked for being the largest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import betainc, ndtri
 
 from .checks import check_real
 
@@ -52,4 +52,88 @@ def wilson_interval(
     # Rounding must not leave 0 or 1 outside of its own interval.
     ends[..., 0] = np.maximum(np.minimum(ends[..., 0], share), 0.0)
     ends[..., 1] = np.minimum(np.maximum(ends[..., 1], share), 1.0)
+    return ends
+
+
+def least_rival(
+    shares: ArrayLike, trials: ArrayLike, *, confidence: float = 0.95
+) -> NDArray[np.float64]:
+    """Returns the least share whose own interval reaches that of the leader.
+
+    Outcomes of at least this share could be the most probable one as well as the leader. A share
+    ``s`` reaches ``p`` if ``s >= p - z sqrt(p (1 - p) / trials)``, which is Wilson's interval
+    solved for ``s``; ``p`` is the lower end of the leader's. Where it is 0 or less, outcomes that
+    never came reach it too.
+
+    Args:
+        shares: the largest share of each sample.
+        trials: the independent events that it is a share of.
+        confidence: of the intervals, see :func:`wilson_interval`.
+
+    Shapes:
+        shares, trials: (...), broadcast; returns (...), NaN where there were no trials.
+
+    Raises:
+        TypeError: ``confidence`` is no real number.
+        ValueError: ``confidence`` is out of range, or a share is.
+    """
+    share, total = np.asarray(shares, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    low = wilson_interval(share * total, total, confidence=confidence)[..., 0]
+    total = np.where(total > 0.0, total, math.nan)
+    z = float(ndtri(0.5 + 0.5 * confidence))
+    return np.asarray(low - z * np.sqrt(low * (1.0 - low) / total))
+
+
+def leader_interval(
+    successes: ArrayLike, trials: ArrayLike, rivals: ArrayLike, *, confidence: float = 0.95
+) -> NDArray[np.float64]:
+    """Returns the interval of the largest share, picked after the counts were seen.
+
+    Of K outcomes that are about equally probable, the one that came most often is the luckiest, and
+    its own interval lies too high. So the lower end allows for the luck of all: it is the largest
+    ``p`` for which no more than ``max(p, 1 / K) (1 - confidence) / 2`` of samples have as many
+    successes or more (the exact binomial tail). Bonferroni's share is ``1 / K``; the share ``p``
+    needs no K, as the probabilities of all outcomes sum to 1. The upper end stays Wilson's: being
+    picked only makes a count larger, so that too low a count becomes no more frequent. For K = 1
+    nothing was picked, and the interval is Wilson's.
+
+    Args:
+        successes: how often the leader came.
+        trials: how often it could have.
+        rivals: K, how many outcomes could be the most probable one, >= 1; see
+            :func:`least_rival`.
+        confidence: how often such intervals hold the leader's true share, above 0 and below 1.
+
+    Shapes:
+        successes, trials, rivals: (...), broadcast; returns (..., 2), NaN without trials.
+
+    Raises:
+        TypeError: ``confidence`` is no real number.
+        ValueError: ``confidence`` is out of range, or there are fewer trials than successes.
+
+    Source: the idea of paying for selection by level, Y. Benjamini and D. Yekutieli 2005, J. Am.
+    Stat. Assoc. 100, 71; unequal levels as in Bonferroni's inequality with weights.
+
+    >>> leader_interval(8, 10, 1).round(3)
+    array([0.49 , 0.943])
+    >>> leader_interval(8, 10, 4).round(3)
+    array([0.405, 0.943])
+    """
+    hits, total, number = np.broadcast_arrays(
+        np.asarray(successes, dtype=np.float64),
+        np.asarray(trials, dtype=np.float64),
+        np.asarray(rivals, dtype=np.float64),
+    )
+    ends = wilson_interval(hits, total, confidence=confidence)
+    picked = (number > 1.0) & (hits > 0.0)
+    if not picked.any():
+        return ends
+    count, rest = hits[picked], total[picked] - hits[picked] + 1.0
+    spent = 0.5 * (1.0 - confidence)
+    low, high = np.zeros_like(count), count / total[picked]
+    for _ in range(50):  # halves what is between them
+        middle = 0.5 * (low + high)
+        rare = betainc(count, rest, middle) <= spent * np.maximum(middle, 1.0 / number[picked])
+        low, high = np.where(rare, middle, low), np.where(rare, high, middle)
+    ends[picked, 0] = np.minimum(ends[picked, 0], low)
     return ends

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 from qhopfield.circuits.common.archive import write_archive
-from qhopfield.circuits.common.statistics import wilson_interval
+from qhopfield.circuits.common.statistics import leader_interval, wilson_interval
 from qhopfield.circuits.methods import Law, NeuronDynamics, Samples, Trace
 from qhopfield.circuits.models import Hopfield
 from qhopfield.circuits.patterns import load_set
@@ -197,8 +197,14 @@ def test_wilson_refuses(arguments, error):
 
 
 def test_intervals_use_what_was_accepted(result):
+    # Any of the 16 states could be the most probable; the upper end is Wilson's all the same.
+    np.testing.assert_allclose(result.probability_intervals[0], leader_interval(4, 8, 16))
     expected = binomtest(4, 8).proportion_ci(method="wilson")
-    np.testing.assert_allclose(result.probability_intervals[0], tuple(expected))
+    assert result.probability_intervals[0, 1] == pytest.approx(expected.high)
+    assert result.probability_intervals[0, 0] < expected.low - 0.05
+    # One state in all ten shots leads.
+    expected = binomtest(10, 10).proportion_ci(method="wilson")
+    np.testing.assert_allclose(result.probability_intervals[1], tuple(expected))
     expected = binomtest(8, 10).proportion_ci(method="wilson")
     np.testing.assert_allclose(result.acceptance_intervals[0], tuple(expected))
     assert np.isnan(result.probability_intervals[2]).all()

@@ -649,6 +649,17 @@ def test_intervals_hold_where_they_are_hard(method):
     assert found.honest, found
 
 
+@pytest.mark.fault(
+    "the interval of the luckiest of 16 about equally probable states held in 58 % of runs",
+    kind="an interval of what was picked for its luck",
+)
+@pytest.mark.parametrize("circuits", [False, True])
+@pytest.mark.parametrize("shots", [20, 50])
+def test_intervals_hold_among_ties(shots, circuits):
+    found = coverage(CASES["filtered, ties"], 200, shots, 9, circuits=circuits, together=True)
+    assert found.honest, found
+
+
 @dataclass(frozen=True)
 class Wide(Case):
     """A case with patterns of its own."""
