@@ -7,8 +7,8 @@ of the runs; below what 200 runs of that show but once in a million, an interval
 command ends with status 1.
 
 The most probable state is the one that came most often.  Where several are about equally probable
-("filtered, ties") it is the luckiest of them, which its interval has to allow for, the more the fewer
-shots there are: ``--only ties --shots 50``.
+("filtered, ties") it is the luckiest of them, which its interval has to allow for, the more the
+fewer shots there are: ``--only ties --shots 50``.
 """
 
 from __future__ import annotations

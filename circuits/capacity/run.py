@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 from ..common.checks import check_count, check_flag, check_listed, check_path, check_real, shown
 from ..common.cluster import check_client
@@ -24,7 +23,7 @@ from ..common.jobs import run_jobs
 from ..common.journal import Journal
 from ..common.locks import one_writer
 from ..common.progress import progress_bar
-from ..common.statistics import wilson_interval
+from ..common.statistics import effective_trials, wilson_interval
 from ..execution import make_runner
 from ..methods import Method, Samples
 from ..models import Model
@@ -285,24 +284,16 @@ def summary(key: tuple[int, int], rows: NDArray[np.float64], neurons: int) -> Ca
 def _rate(shares: NDArray[np.float64], size: float) -> tuple[float, float, float]:
     """Mean of T shares of independent sets, with an interval that allows for how they scatter.
 
-    The interval is Wilson's for the number n of independent events whose rate has the variance
-    that the mean of the shares has, p (1 - p) / n = var / T, less what a variance of T values is
-    not known for (Korn and Graubard 1998, Survey Methodology 24, 193). Shares in [0, 1] scatter at
-    most as single events do, so n >= T; where they do not scatter at all, n = T is what the sets
-    alone can vouch for.
+    It is Wilson's for the number of independent events that the sets are worth, see
+    :func:`~qhopfield.circuits.common.statistics.effective_trials`: T at least.
 
     Args:
         shares: (T,) of wrong ones.
-        size: how many could be wrong in a set; n is at most ``size * T``.
+        size: how many could be wrong in a set.
     """
-    total = len(shares)
     rate = min(1.0, max(0.0, float(shares.mean())))
-    variance = float(shares.var(ddof=1)) / total if total > 1 else 0.0
-    effective = float(total)
-    if variance > 1e-30 and 0.0 < rate < 1.0:
-        unsure = float(ndtri(0.975) / stdtrit(total - 1, 0.975)) ** 2
-        events = unsure * rate * (1.0 - rate) / variance
-        effective = min(max(effective, events), size * total)
+    wrong = np.clip(shares, 0.0, 1.0) * size
+    effective = effective_trials(wrong, np.full(len(shares), size))
     low, high = wilson_interval(rate * effective, effective)
     return rate, min(float(low), rate), max(float(high), rate)
 

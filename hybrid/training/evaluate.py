@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...circuits.common.checks import check_choice, check_count, check_real
 from ...circuits.common.randomness import Seed
+from ...circuits.common.statistics import effective_trials
 from ..layers import QuantumModule, run_on
 from ..tasks import Examples, Task
 from .result import Evaluation
@@ -59,7 +61,8 @@ def evaluate(
         seed: of the test examples, where ``examples`` is None, and of the shots.
 
     Returns:
-        The count, with its interval.
+        The count, with its interval, which allows for answers about one example that go right and
+        wrong together.
 
     Raises:
         TypeError: an argument has a wrong type.
@@ -96,16 +99,18 @@ def evaluate(
     with place, _resting(model), torch.no_grad():
         size = _LAW_BATCH if path == "law" else _CIRCUIT_BATCH
         batches = zip(examples.inputs.split(size), examples.targets.split(size), strict=True)
-        counts = [_count(model, task, *batch) for batch in batches]
+        counts = [each for batch in batches for each in _counts(model, task, *batch)]
         empty = _empty_runs(model)
+    right, asked = np.array(counts).T
     return Evaluation(
         path=path if quantum else "classical",
-        right=sum(right for right, _ in counts),
-        asked=sum(asked for _, asked in counts),
+        right=int(right.sum()),
+        asked=int(asked.sum()),
         examples=len(examples),
         shots=shots,
         empty_runs=empty,
         seconds=time.perf_counter() - start,
+        effective=None if (asked <= 1).all() else effective_trials(right, asked),
     )
 
 
@@ -179,13 +184,14 @@ def _resting(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def _count(model: nn.Module, task: Task, inputs: Tensor, targets: Tensor) -> tuple[int, int]:
-    """Right answers, and answers that were asked for."""
+def _counts(model: nn.Module, task: Task, inputs: Tensor, targets: Tensor) -> list[tuple[int, int]]:
+    """Right answers of each example, and answers that it asks for."""
     like = next(model.parameters())
     inputs, targets = inputs.to(like.device), targets.to(like.device)
     if inputs.is_floating_point():
         inputs = inputs.to(like.dtype)
-    return task.score(model(inputs), targets)
+    pairs = zip(model(inputs).split(1), targets.split(1), strict=True)
+    return [task.score(*pair) for pair in pairs]
 
 
 def _empty_runs(model: nn.Module) -> int:

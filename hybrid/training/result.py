@@ -31,6 +31,9 @@ class Evaluation:
         shots: runs a circuit; None where probabilities are exact.
         empty_runs: circuits of which no shot was accepted; they tell nothing.
         seconds: how long it took.
+        effective: independent answers whose share would scatter as that of these does, which the
+            interval is made from: answers about one example go right and wrong together. None
+            where each example asks for one answer.
     """
 
     path: str
@@ -40,6 +43,7 @@ class Evaluation:
     shots: int | None
     empty_runs: int
     seconds: float
+    effective: float | None = None
 
     @property
     def accuracy(self) -> float:
@@ -48,8 +52,13 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy; answers of one example count as independent."""
-        low, high = wilson_interval(self.right, self.asked)
+        """Wilson's 95 % interval of the accuracy, about further examples of the task.
+
+        Examples are independent. Where they ask for several answers each, these are not: they
+        count as ``effective`` ones.
+        """
+        trials = self.asked if self.effective is None else self.effective
+        low, high = wilson_interval(self.accuracy * trials, trials)
         return float(low), float(high)
 
     def __str__(self) -> str:
@@ -93,7 +102,7 @@ class TrainingResult:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of :attr:`accuracy`."""
+        """Wilson's 95 % interval of :attr:`accuracy`, see :attr:`Evaluation.interval`."""
         return self.evaluations[0].interval
 
     def __repr__(self) -> str:
@@ -134,6 +143,7 @@ class TrainingResult:
                     "examples": each.examples,
                     "right": each.right,
                     "asked": each.asked,
+                    "effective": each.asked if each.effective is None else each.effective,
                     "accuracy": each.accuracy,
                     "low": low,
                     "high": high,

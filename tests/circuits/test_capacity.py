@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import binom, binomtest, norm
 
 from qhopfield.circuits import NeuronDynamics, RUSNeuron, ThresholdNeuron
 from qhopfield.circuits.capacity import (
@@ -27,6 +27,7 @@ from qhopfield.circuits.capacity.result import COLUMNS, _checksum
 from qhopfield.circuits.capacity.run import Task, summary
 from qhopfield.circuits.common.cluster import open_client
 from qhopfield.circuits.common.locks import one_writer
+from qhopfield.circuits.common.statistics import wilson_interval
 from qhopfield.circuits.methods import Method, Samples
 from qhopfield.circuits.models import (
     DenseAssociativeMemory,
@@ -291,6 +292,36 @@ def test_intervals_hold_the_truth():
         held += low <= 1 / 3 <= high
     assert binomtest(held, runs, 0.93, alternative="less").pvalue > FALSE_ALARM
     assert held < runs  # nor are they so wide that they say nothing
+
+
+def test_intervals_of_runs_hold_the_mean_of_many():
+    """Bits and probes of a set of patterns are wrong together; 200 runs of 20 sets, at 1e-6."""
+    runs, trials, neurons, key = 200, 20, 10, (4, 0)
+    settings = CapacitySettings(
+        model="",
+        method="classical",
+        update="one step",
+        readout="state",
+        num_neurons=neurons,
+        trials=trials,
+        probes=None,
+        shots=0,
+        exact=False,
+        seed=5,
+    )
+    rows = run.run_trials(run.Task(HEBB, None, settings), (key, 0, runs * trials))
+    pooled = run.summary(key, rows, neurons)
+    least = int(binom.ppf(FALSE_ALARM, runs, 0.95))
+    cells = [run.summary(key, part, neurons) for part in np.split(rows, runs)]
+    for measure in ("bit", "message", "set"):
+        due = pooled.error(measure)[0]
+        ends = [cell.error(measure)[1:] for cell in cells]
+        assert sum(low <= due <= high for low, high in ends) >= least, measure
+    # It is no matter of course: as independent bits they would not be held.
+    wrong = np.array([part[:, 1].sum() * neurons for part in np.split(rows, runs)])
+    ends = wilson_interval(np.rint(wrong), trials * key[0] * neurons)
+    due = pooled.bit_error_rate
+    assert ((ends[:, 0] <= due) & (due <= ends[:, 1])).sum() < least
 
 
 # The same rows, however they come about.

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from qhopfield.circuits.common.statistics import leader_interval, least_rival, wilson_interval
+from qhopfield.circuits.common.statistics import (
+    effective_trials,
+    leader_interval,
+    least_rival,
+    wilson_interval,
+)
 from qhopfield.circuits.methods import Samples
 from qhopfield.circuits.models import Hopfield
 from qhopfield.circuits.result import RecallResult
@@ -131,3 +136,39 @@ def test_the_least_rival_is_where_intervals_meet():
         assert wilson_interval(share * trials, trials)[1] == pytest.approx(least)
     assert least_rival(0.1, 20) < 0.0  # what never came reaches it
     assert np.isnan(least_rival(0.5, 0))
+
+
+@pytest.mark.parametrize("agree", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("sizes", [np.full(60, 4), np.arange(60) % 5])
+def test_events_of_groups_that_agree_are_worth_fewer(sizes, agree):
+    """Groups whose events copy one of them with a chance; their intervals hold the share of 0.3."""
+    rng = np.random.default_rng(5)
+    covered = 0
+    for _ in range(RUNS):
+        own = [rng.random(size) < 0.3 for size in sizes]
+        copied = [rng.random(size) < agree for size in sizes]
+        one = rng.random(len(sizes)) < 0.3
+        hits = np.array(
+            [np.where(c, o, mine).sum() for mine, c, o in zip(own, copied, one, strict=True)]
+        )
+        worth = effective_trials(hits, sizes)
+        assert sizes.sum() ** 2 / np.square(sizes).sum() - 1e-9 <= worth <= sizes.sum()
+        low, high = wilson_interval(hits.sum() / sizes.sum() * worth, worth)
+        covered += bool(low <= 0.3 <= high)
+    assert covered >= LEAST, f"{covered} of {RUNS}, not {LEAST}"
+    if agree == 1.0:  # what is all the same in a group is worth one event
+        assert worth < 0.5 * sizes.sum()
+
+
+def test_groups_of_one_event_are_independent():
+    hits = np.array([1, 0, 1, 1, 0, 0, 1, 0, 1])
+    assert effective_trials(hits, np.ones(9)) == 9.0
+    assert effective_trials([*hits, 0], [*np.ones(9), 0]) == 9.0  # nothing was asked there
+    assert effective_trials([], []) == 0.0
+    assert effective_trials([3], [4]) == 1.0  # one group does not tell how groups scatter
+    assert effective_trials([4, 4], [4, 4]) == 2.0
+    with pytest.raises(ValueError, match="from 0 to trials"):
+        effective_trials([2], [1])
+    for confidence in (0.0, 1.0):
+        with pytest.raises(ValueError, match="confidence"):
+            effective_trials([1], [1], confidence=confidence)

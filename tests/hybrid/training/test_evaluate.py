@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
 from scipy.stats import binom
+from torch import nn
 
 from qhopfield.circuits.common.statistics import wilson_interval
 from qhopfield.hybrid import QuantumHopfieldPooling
-from qhopfield.hybrid.tasks import BitPatternSets, LongRangeRecall
+from qhopfield.hybrid.tasks import BitPatternSets, LongRangeRecall, MultiQueryRecall
+from qhopfield.hybrid.tasks.base import Examples
 from qhopfield.hybrid.training import Evaluation, evaluate, noisy_device, train
 
 TASK = BitPatternSets(
@@ -119,6 +122,53 @@ def test_evaluations_print_their_interval():
     found = Evaluation("law", 8, 10, 10, None, 0, 0.1)
     assert found.accuracy == 0.8
     assert str(found) == "law: 0.800 (0.490 to 0.943)"
+
+
+class KnowsSome(nn.Module):
+    """Answers sequences that begin with 1, each place with its own token; the others with 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, inputs):
+        known = torch.where(inputs[:, :1] == 1, inputs, torch.zeros_like(inputs))
+        return self.scale * nn.functional.one_hot(known, 8)
+
+
+@pytest.mark.fault(
+    "answers about one sequence, all right or all wrong, counted as independent: 95 % intervals of "
+    "the accuracy held it in 2 of 3 runs",
+    kind="intervals over correlated events",
+)
+def test_intervals_allow_for_answers_about_one_sequence():
+    """200 runs of 40 sequences, of which 70 % are known, with three to five answers; 1e-6."""
+    task = MultiQueryRecall(vocabulary=8, length=20, pairs=2)
+    rng = np.random.default_rng(6)
+    model, held, single, runs = KnowsSome(), 0, 0, 200
+    for _ in range(runs):
+        inputs = torch.full((40, 6), 5)
+        inputs[:, 0] = torch.as_tensor(rng.random(40) < 0.7).long()
+        targets = inputs.clone()
+        targets[:, 0] = -100  # nothing is asked there
+        targets[::3, 1] = targets[::4, 2] = -100
+        found = evaluate(model, task, examples=Examples(inputs, targets))
+        right, asked = int((targets[inputs[:, 0] == 1] == 5).sum()), int((targets == 5).sum())
+        assert (found.right, found.asked, found.examples) == (right, asked, 40)
+        assert found.effective == pytest.approx(40, abs=4)  # a sequence is worth one answer
+        low, high = found.interval
+        held += low <= 0.7 <= high
+        low, high = wilson_interval(right, asked)
+        single += bool(low <= 0.7 <= high)
+    least = int(binom.ppf(1e-6, runs, 0.95))
+    assert held >= least and single < least
+
+
+def test_one_answer_an_example_counts_as_one(trained):
+    found = trained.evaluations[0]
+    assert found.effective is None
+    assert found.interval == pytest.approx(wilson_interval(found.right, found.asked).tolist())
+    assert trained.to_dataframe()["effective"].tolist() == [found.asked]
 
 
 @pytest.mark.parametrize(
