@@ -692,7 +692,7 @@ class RecallResult(HasLateFields):
                 number[probe] = every
             elif len(weights):
                 near = np.count_nonzero(weights >= least[probe] * weights.sum())
-                number[probe] = max(near, 1)
+                number[probe] = max(int(near), 1)
         return number
 
     def _overlaps(self, states: NDArray[np.int8]) -> NDArray[np.float64]:
