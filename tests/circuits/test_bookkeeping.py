@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chi2, ttest_ind
 
 from qhopfield.circuits import (
     AtomizedMemory,
@@ -15,7 +16,6 @@ from qhopfield.circuits import (
     make_noise,
     recall,
 )
-from qhopfield.circuits.execution import make_runner
 from qhopfield.circuits.patterns import random_patterns
 
 MODEL = ModernHopfield(random_patterns(3, 3, seed=1), beta=0.3)
@@ -26,19 +26,37 @@ METHOD = FilteredMemory(ExpFilter(0.3), fresh=True)
     "the overhead of mitigation could be left out of effective shots",
     kind="bookkeeping without an oracle",
 )
-@pytest.mark.parametrize("method", [METHOD, AtomizedMemory(METHOD, shards=[[0, 2], [1]])], ids=repr)
+@pytest.mark.parametrize(
+    "method",
+    [
+        METHOD,
+        FilteredMemory(ExpFilter(0.3), iterations=2, fresh=True),
+        AtomizedMemory(METHOD, shards=[[0, 2], [1]]),
+    ],
+    ids=repr,
+)
 def test_mitigated_shots_are_worth_as_many_fewer(method):
-    """Effective shots and trials are those of the same run, divided by the runner's overhead."""
-    noise, mitigation = make_noise(two_qubit=0.01), Mitigation(zero_noise=(1, 3))
-    given = {"noise_model": noise, "mitigation": mitigation, "shots": 3000, "seed": 4}
-    found = recall(MODEL, MODEL.patterns[:1], method, **given)
-    plain = recall(MODEL, MODEL.patterns[:1], method, shots=3000, seed=4)
-    runner = make_runner(noise_model=noise, mitigation=mitigation)
-    METHOD.run(MODEL, MODEL.patterns[:1], 3000, runner, np.random.default_rng(4))
-    # Linear weights of two factors 1 and 3 are 3/2 and -1/2: 9/4 + 1/4 at equal variances.
-    assert runner.overhead > 1.5
-    worth = found.effective_shots[0] / (plain.effective_shots[0] * runner.overhead**-1)
-    assert 0.75 < worth < 1.33
+    """Their number is that of a run without mitigation divided by the overhead; so is the scatter.
+
+    Without noise, so that both runs have the same means. Welch's test of effective shots and of
+    trials, and a chi-square bound on how 200 runs scatter around their mean; each false alarm 1e-6.
+    """
+    probes, mitigation = np.repeat(MODEL.patterns[:1], 200, axis=0), Mitigation(zero_noise=(1, 3))
+    found = recall(MODEL, probes, method, shots=1000, seed=4, mitigation=mitigation)
+    plain = recall(MODEL, probes, method, shots=1000, seed=5)
+    overhead = 1.5**2 + 0.5**2  # of the line through two factors 1 and 3: weights 3/2 and -1/2
+    pairs = [(found.effective_shots, plain.effective_shots)]
+    if plain.trials is not None:
+        pairs.append((found.trials, plain.trials))
+    for mitigated, bare in pairs:
+        assert ttest_ind(mitigated * overhead, bare, equal_var=False).pvalue > 1e-6
+        assert ttest_ind(mitigated, bare, equal_var=False).pvalue < 1e-6
+    shares = found.probability_of(MODEL.patterns[0])
+    due = np.mean(shares * (1.0 - shares) / found.effective_shots)
+    scatter = 199 * shares.var(ddof=1) / due
+    low, high = chi2.ppf(0.5e-6, 199), chi2.isf(0.5e-6, 199)
+    assert low < scatter < high
+    assert 199 * shares.var(ddof=1) / (due / overhead) > high  # as many shots as without
 
 
 @pytest.mark.fault(
