@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from .keywords import Chosen
+
 _PACKAGE = __name__.split(".", 1)[0]
 _VERSIONS = ("qhopfield", "qiskit", "qiskit-aer", "numpy")
 _HOW = (
@@ -37,7 +39,7 @@ class Unidentified(ValueError):
     """Something cannot be told apart from others of its kind."""
 
 
-class Identified:
+class Identified(Chosen):
     """What has a fingerprint made from its class and its fields."""
 
     def fingerprint(self) -> str:

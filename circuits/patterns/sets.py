@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.checks import check_choice, check_count, check_kind, check_listed, shown
+from ..common.keywords import Chosen
 from .checks import check_patterns
 
 LETTERS = """
@@ -38,7 +39,7 @@ LETTERS = """
 
 
 @dataclass(frozen=True, eq=False)
-class PatternSet:
+class PatternSet(Chosen):
     """Named +-1 patterns with labels, and where they come from.
 
     NumPy reads it as its patterns, so it goes wherever patterns go:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Iterable
+
+from ...circuits.common.keywords import parameters_of, refuse_keyword
 
 # What the same thing is called in torch and in hflayers.
 _ELSEWHERE = {
@@ -27,17 +26,6 @@ _ELSEWHERE = {
 _NORMS = "there is no layer norm inside: put a torch.nn.LayerNorm before the layer"
 
 
-def parameters_of(*functions: Callable[..., Any]) -> set[str]:
-    """The names that functions can be called with."""
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {
-        name
-        for function in functions
-        for name, each in inspect.signature(function).parameters.items()
-        if each.kind in kinds and name != "self"
-    }
-
-
 def check_keywords(what: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Refuses a keyword that nobody takes.
 
@@ -54,11 +42,10 @@ def check_keywords(what: str, given: Iterable[str], known: Iterable[str]) -> Non
         if each in names:
             continue
         same = _ELSEWHERE.get(each)
-        near = [same] if same in names else get_close_matches(each, names, 1, 0.6)
+        advice = f"did you mean {same!r}?" if same in names else None
         if each.startswith("normalize_"):
             advice = _NORMS
-        elif near:
-            advice = f"did you mean {near[0]!r}?"
-        else:
-            advice = f"it takes {', '.join(names)}."
-        raise TypeError(f"{what}() got an unexpected keyword argument {each!r}; {advice}")
+        refuse_keyword(what, each, names, advice)
+
+
+__all__ = ["check_keywords", "parameters_of"]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...common.checks import check_count, check_listed, check_real
+from ...common.keywords import Chosen
 from ...common.randomness import LARGEST_SEED
 
 HEALTHY, DEAD, LATE, RANDOM = range(4)
@@ -16,7 +17,7 @@ HEALTHY, DEAD, LATE, RANDOM = range(4)
 
 
 @dataclass(frozen=True)
-class Faults:
+class Faults(Chosen):
     """Which submodules of an atomized memory fail, for studies of failure.
 
     Each of the three is a number of submodules, a fraction of them (a float), or their indices;
