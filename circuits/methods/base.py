@@ -134,7 +134,11 @@ class Method(Identified, ABC):
         Args:
             model: the memory.
             probes: expectations of the probes' spins, (P, N).
+
+        Raises:
+            TypeError: ``model`` is no model.
         """
+        check_kind(model, "model", Model, "a memory such as Hopfield.store(patterns)")
         return model.num_neurons <= self.law_limit
 
     @property

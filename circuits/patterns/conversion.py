@@ -124,12 +124,13 @@ def from_images(
     white = _white(array) if maximum is None else check_real(maximum, "maximum", minimum=0)
     if white <= 0:
         raise ValueError("maximum must be above 0, got 0.")
-    light = array.astype(np.float64) / white
-    if not (np.isfinite(light).all() and light.min() >= 0 and light.max() <= 1):
+    light = array.astype(np.float64)
+    if not (np.isfinite(light).all() and light.min() >= 0 and light.max() <= white):
         raise ValueError(
             f"images must hold numbers from 0 to maximum={white:g}; got numbers from "
             f"{array.min():g} to {array.max():g}."
         )
+    light = light / white
     if colours:
         cover = light[..., 3] if shape[-1] == 4 else 1.0
         paper = 0.0 if ink == "bright" else 1.0
