@@ -53,7 +53,7 @@ class Chosen:
         Raises:
             TypeError: a keyword is unknown.
         """
-        known = _keywords_of(cls)
+        known = _keywords_of(cls.__init__)
         for name in keywords:
             if known is not None and name not in known:
                 refuse_keyword(cls.__name__, name, known)
@@ -63,9 +63,8 @@ class Chosen:
 
 
 @functools.lru_cache(maxsize=1024)
-def _keywords_of(kind: type) -> frozenset[str] | None:
-    """What a class is made with, or None where it takes any keyword."""
-    made: Callable[..., Any] = kind.__init__  # type: ignore[misc]
+def _keywords_of(made: Callable[..., None]) -> frozenset[str] | None:
+    """What an ``__init__`` takes, or None where it takes any keyword."""
     if made is object.__init__:
         return frozenset()
     given = inspect.signature(made).parameters.values()
