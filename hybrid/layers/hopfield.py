@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...circuits.common.checks import check_count, check_flag
+from ...circuits.common.cost import refuse_work
 from ..attention_slot import AttentionSlot
 from ..programs.base import Layout
 from ..programs.memory import MemoryProgram
@@ -200,7 +201,8 @@ class QuantumHopfield(AttentionSlot, ProjectedHeads):
 
         Raises:
             TypeError: probes that are not real numbers.
-            ValueError: a layer that stores nothing, malformed probes, ``steps`` < 1.
+            ValueError: a layer that stores nothing, malformed probes, ``steps`` < 1 or so many that
+                they would take hours.
         """
         if self.stored_patterns is None:
             raise ValueError(
@@ -208,6 +210,8 @@ class QuantumHopfield(AttentionSlot, ProjectedHeads):
                 "call the layer with states and stored patterns."
             )
         check_count(steps, "steps", minimum=1)
+        # A step takes at least some ten operations of torch, a microsecond or two each.
+        refuse_work(2e-5 * steps, f"{steps:,} steps", "Fixed points are reached after a few.")
         if not isinstance(probes, Tensor):
             probes = torch.as_tensor(real_rows(probes, "probes"))
         else:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...circuits import laws
 from ...circuits.common.checks import check_choice, check_count, check_flag, check_real
+from ...circuits.common.cost import refuse_work
 from ...circuits.models import Hopfield
 from ...circuits.patterns import check_probes
 from ...circuits.patterns.conversion import tell_ambiguous_probes
@@ -369,6 +370,12 @@ class QuantumHopfieldNetwork(QuantumModule):
     def _run(self, state: Tensor, steps: int, need_acceptance: bool) -> Any:
         everyone = tuple(range(self.num_neurons))
         groups = [everyone] if self.update == "synchronous" else [(i,) for i in everyone]
+        # An update takes at least some ten operations of torch, a microsecond or two each.
+        refuse_work(
+            2e-5 * steps * len(groups),
+            f"{steps:,} steps of {len(groups)} updates",
+            "Use fewer steps: a state that can settle does so after a few.",
+        )
         acceptances = []
         with full_precision(state):
             weights, bias, gain = self._couplings()
