@@ -105,6 +105,13 @@ FAULTS = (
         (METHODS, "false_alarms"),
     ),
     Fault(
+        "the most frequent state's interval not allowing for its having been picked",
+        "circuits/result.py",
+        "trials, self._rivals(shares, trials))",
+        "trials, 1.0)",
+        (METHODS, "among_ties"),
+    ),
+    Fault(
         "mitigation's overhead left out of effective shots",
         "circuits/distribution.py",
         "effective=effective / overhead",
