@@ -67,8 +67,8 @@ def check_count(
         raise TypeError(f"{name} must be an integer, got {shown(value)} ({type(value).__name__}).")
     number = int(value)
     if number < minimum or (maximum is not None and number > maximum):
-        bounded = maximum is not None and (maximum != LARGEST_COUNT or number > maximum)
-        bound = f"between {minimum} and {maximum}" if bounded else f">= {minimum}"
+        bounded = maximum is not None and (maximum < LARGEST_COUNT or number > maximum)
+        bound = f"between {minimum} and {shown(maximum)}" if bounded else f">= {minimum}"
         raise ValueError(f"{name} must be {bound}, got {shown(number)}.")
     return number
 

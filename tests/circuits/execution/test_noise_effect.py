@@ -156,7 +156,7 @@ def test_noise_that_reaches_something_is_not_told():
         warnings.simplefilter("error")
         for noise in given[:4] + given[5:]:
             recall(MODEL, PROBE, FilteredMemory(), shots=5, seed=1, noise_model=noise)
-        recall(network, [1, 0, 1], NeuronDynamics(), shots=5, seed=1, noise_model=given[0])
+        recall(network, [1, 0, -1], NeuronDynamics(), shots=5, seed=1, noise_model=given[0])
 
 
 def test_noise_of_some_pairs_only_is_told():
