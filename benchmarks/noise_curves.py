@@ -12,6 +12,7 @@ noise touches: sign updates, rejection sampling by its law, or the nearest patte
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
