@@ -97,6 +97,8 @@ class SubmoduleBank(QuantumHopfieldLayer):
         dtype: torch.dtype | None = None,
         **keywords: Any,
     ) -> None:
+        # First, as a misspelt shards= is a missing one too.
+        self._check_keywords(keywords)
         if (shards is None) == (max_qubits is None):
             raise ValueError(
                 "Give either shards=, into how many the patterns are cut, or max_qubits=, what a "

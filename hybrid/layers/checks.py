@@ -112,19 +112,18 @@ def merge_masks(
             may see no pattern at all, or NaN.
     """
     prior: Tensor | None = None
-    check_masks(attn_mask=attn_mask, key_padding_mask=key_padding_mask)
     is_causal = check_flag(is_causal, "is_causal")
-    for name, mask in (("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)):
-        if mask is not None and mask.device != like.device:
-            raise ValueError(f"{name} is on {mask.device} and the state on {like.device}.")
+    check_fit(
+        {"key_padding_mask": key_padding_mask},
+        {"attn_mask": attn_mask},
+        batch=batch,
+        heads=heads,
+        length=length,
+        patterns=patterns,
+        like=like,
+    )
     if attn_mask is not None:
-        allowed = ((length, patterns), (batch * heads, length, patterns))
-        if tuple(attn_mask.shape) not in allowed:
-            raise ValueError(
-                f"attn_mask must have shape (length, patterns)={allowed[0]} or (batch * heads, "
-                f"length, patterns)={allowed[1]}; got {tuple(attn_mask.shape)}."
-            )
-        prior = _as_prior(attn_mask, "attn_mask", like)
+        prior = _as_prior(attn_mask, like)
         if prior.dim() == 3:
             prior = prior.view(batch, heads, length, patterns)
     elif is_causal:
@@ -134,14 +133,9 @@ def merge_masks(
                 f"{length} queries and {patterns} patterns. Pass attn_mask."
             )
         causal = torch.ones(length, patterns, dtype=torch.bool, device=like.device).triu(1)
-        prior = _as_prior(causal, "attn_mask", like)
+        prior = _as_prior(causal, like)
     if key_padding_mask is not None:
-        if tuple(key_padding_mask.shape) != (batch, patterns):
-            raise ValueError(
-                f"key_padding_mask must have shape (batch, patterns)=({batch}, {patterns}); "
-                f"got {tuple(key_padding_mask.shape)}."
-            )
-        padding = _as_prior(key_padding_mask, "key_padding_mask", like)[:, None, None, :]
+        padding = _as_prior(key_padding_mask, like)[:, None, None, :]
         prior = padding if prior is None else prior + padding
     if prior is not None and not traced(prior, like):
         if bool(torch.isnan(prior).any()):
@@ -170,15 +164,57 @@ def check_masks(**masks: Any) -> None:
             check_dense(mask, name)
 
 
-def _as_prior(mask: Tensor, name: str, like: Tensor) -> Tensor:
+def check_fit(
+    padding: Mapping[str, Any],
+    attention: Mapping[str, Any],
+    *,
+    batch: int,
+    heads: int,
+    length: int,
+    patterns: int,
+    like: Tensor,
+) -> None:
+    """Refuses masks that do not fit the states, each by the name that its caller gave it.
+
+    Args:
+        padding: masks of a sequence's patterns, by name; None is one that was not given.
+        attention: masks of a query's patterns, likewise.
+        batch: sequences.
+        heads: heads.
+        length: queries of a sequence.
+        patterns: stored patterns of a sequence.
+        like: the states.
+
+    Raises:
+        TypeError: neither bools nor floating-point numbers.
+        ValueError: another shape or device.
+    """
+    check_masks(**attention, **padding)
+    one = {"(batch, patterns)": (batch, patterns)}
+    each_query = {
+        "(length, patterns)": (length, patterns),
+        "(batch * heads, length, patterns)": (batch * heads, length, patterns),
+    }
+    for masks, allowed in ((attention, each_query), (padding, one)):
+        for name, mask in masks.items():
+            if mask is None:
+                continue
+            if mask.device != like.device:
+                raise ValueError(f"{name} is on {mask.device} and the state on {like.device}.")
+            if tuple(mask.shape) not in allowed.values():
+                shapes = " or ".join(f"{axes}={shape}" for axes, shape in allowed.items())
+                raise ValueError(f"{name} must have shape {shapes}; got {tuple(mask.shape)}.")
+            if mask.dtype != torch.bool and not mask.is_floating_point():
+                raise TypeError(
+                    f"{name} must hold bools (True hides a pattern) or floats that are added to "
+                    f"the logits, got {mask.dtype}."
+                )
+
+
+def _as_prior(mask: Tensor, like: Tensor) -> Tensor:
     if mask.dtype == torch.bool:
         zero = torch.zeros(mask.shape, dtype=like.dtype, device=mask.device)
         return zero.masked_fill(mask, -math.inf)
-    if not mask.is_floating_point():
-        raise TypeError(
-            f"{name} must hold bools (True hides a pattern) or floats that are added to the "
-            f"logits, got {mask.dtype}."
-        )
     return mask.to(like.dtype)
 
 

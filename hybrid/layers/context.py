@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from ...circuits.common.checks import check_choice, check_count, check_flag
 from ..execution import Execution, check_keywords, parameters_of
-from .checks import check_masks, check_sequence, refuse_parameters
+from .checks import check_masks, check_place, check_sequence, refuse_parameters, traced
 from .hopfield import QuantumHopfield
 from .pooling import QuantumHopfieldLayer
+from .projecting import is_plain
 
 
 class MemoryContext(nn.Module):
@@ -120,13 +121,17 @@ class MemoryContext(nn.Module):
         """What the memory is asked with, (B, quantity, input_size).
 
         Raises:
-            ValueError: wrong shapes, NaN, or a sequence without a token that is not padded.
+            TypeError: tokens of another dtype than the layer, or a mask that is no bool tensor.
+            ValueError: wrong shapes or devices, NaN, or a sequence without a token that is not
+                padded.
         """
         if isinstance(tokens, Tensor) and tokens.dim() == 3 and not self.batch_first:
             tokens = tokens.transpose(0, 1)
         check_sequence(tokens, "tokens", self.input_size, None)
         if tokens.shape[1] == 0:
             raise ValueError("tokens must hold at least one token a sequence, got length 0.")
+        if is_plain(self.query):
+            check_place(tokens, "tokens", self.query.weight)
         if key_padding_mask is None:
             summary = tokens.mean(1)
         else:
@@ -138,9 +143,14 @@ class MemoryContext(nn.Module):
                 )
             if key_padding_mask.dtype != torch.bool:
                 raise TypeError(f"key_padding_mask must be bool, got {key_padding_mask.dtype}.")
+            if key_padding_mask.device != tokens.device:
+                raise ValueError(
+                    f"key_padding_mask is on {key_padding_mask.device} and tokens on "
+                    f"{tokens.device}; move one of them with .to()."
+                )
             seen = (~key_padding_mask).to(tokens.dtype)
             count = seen.sum(1, keepdim=True)
-            if not torch.compiler.is_compiling() and bool((count == 0).any()):
+            if not traced(count) and bool((count == 0).any()):
                 raise ValueError("A sequence is padded altogether, so it has no summary.")
             summary = (tokens * seen[..., None]).sum(1) / count
         return self.query(summary).unflatten(-1, (self.quantity, self.input_size))  # type: ignore[no-any-return]

@@ -11,8 +11,16 @@ from torch.nn import functional
 
 from ...circuits.common.checks import check_choice, check_count, check_flag, check_real
 from ..execution import Execution, check_keywords, parameters_of
-from .checks import check_dropout, refuse_parameters
+from .checks import (
+    check_dense,
+    check_dropout,
+    check_fit,
+    check_place,
+    check_sequence,
+    refuse_parameters,
+)
 from .hopfield import QuantumHopfield
+from .projecting import is_plain
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -119,12 +127,46 @@ class QuantumHopfieldEncoderLayer(nn.Module):
             src_mask: see ``attn_mask`` of :meth:`QuantumHopfield.forward`.
             src_key_padding_mask: see ``key_padding_mask`` there.
             is_causal: see there.
+
+        Raises:
+            TypeError: arguments of a wrong type.
+            ValueError: wrong shapes or devices, NaN, a query whose patterns are all masked.
         """
+        is_causal = check_flag(is_causal, "is_causal")
+        self._check(src, src_mask, src_key_padding_mask)
         if self.norm_first:
             src = src + self._associate(self.norm1(src), src_mask, src_key_padding_mask, is_causal)
             return src + self._feed_forward(self.norm2(src))
         src = self.norm1(src + self._associate(src, src_mask, src_key_padding_mask, is_causal))
         return self.norm2(src + self._feed_forward(src))  # type: ignore[no-any-return]
+
+    def _check(self, src: Any, mask: Any, padding: Any) -> None:
+        """Refuses what the layers inside would, by the names that it has here."""
+        check_dense(src, "src")
+        axis = 0 if self.self_attn.batch_first else 1
+        rows = src
+        if src.dim() == 2:
+            rows = src.unsqueeze(axis)
+            if isinstance(padding, Tensor) and padding.dim() == 1:
+                padding = padding[None]
+        if axis and rows.dim() == 3:
+            rows = rows.transpose(0, 1)
+        check_sequence(rows, "src", self.self_attn.input_size, None)
+        # A norm keeps the dtype, so this is the first that minds it.
+        first = self.self_attn.state_projection
+        first = self.linear1 if first is None else first
+        if is_plain(first):
+            check_place(rows, "src", first.weight)
+        batch, length = rows.shape[:2]
+        check_fit(
+            {"src_key_padding_mask": padding},
+            {"src_mask": mask},
+            batch=batch,
+            heads=self.self_attn.num_heads,
+            length=length,
+            patterns=length,
+            like=rows,
+        )
 
     def _associate(
         self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool

@@ -197,10 +197,12 @@ class QuantumHopfieldNetwork(QuantumModule):
 
         Source: Krotov and Hopfield 2021, arXiv:2008.06996; Hopfield 1984.
         """
-        self._check(state)
+        self._check(state, "state")
         with full_precision(state):
-            z = at_least_single(state).clamp(-1.0, 1.0)
             weights, bias, gain = self._couplings()
+            z = at_least_single(state).to(torch.promote_types(weights.dtype, state.dtype))
+            z = z.clamp(-1.0, 1.0)
+            weights, bias = weights.to(z.dtype), bias.to(z.dtype)
             # At +-1 the inverse has an infinite slope, which the Lagrangian's cancels.
             sure = z.abs() == 1.0
             inside = laws.neuron_field(torch.where(sure, 0.0, z), gain, self.level)
@@ -420,7 +422,8 @@ class QuantumHopfieldNetwork(QuantumModule):
     def _bound(self, state: Tensor, neuron: int) -> Tensor:
         """The angles of one update of one neuron."""
         neuron = check_index(neuron, "neuron", self.num_neurons)
-        if isinstance(state, Tensor) and state.dim() != 1:
+        check_dense(state, "state")
+        if state.dim() != 1:
             raise ValueError(
                 f"state must be one state, ({self.num_neurons},); got {tuple(state.shape)}."
             )

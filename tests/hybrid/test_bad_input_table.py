@@ -208,6 +208,50 @@ def test_flags_of_calls():
         QuantumHopfieldNetwork(4)(x, need_acceptance=1)
 
 
+@pytest.mark.fault("masks of a right shape were refused by another layer's names", kind=KIND)
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_encoder_names_its_own_arguments(batch_first, norm_first):
+    layer = QuantumHopfieldEncoderLayer(4, 2, 8, batch_first=batch_first, norm_first=norm_first)
+    x = torch.zeros((2, 3, 4) if batch_first else (3, 2, 4))
+    for given, error, message in (
+        ({"src": x.double()}, TypeError, "src must be torch.float32"),
+        ({"src": x[..., :3]}, ValueError, r"src must have shape \(batch, length, 4\)"),
+        ({"src_mask": torch.ones(3, 3, dtype=torch.int64)}, TypeError, "src_mask must hold bools"),
+        ({"src_mask": torch.zeros(3, 3, device="meta")}, ValueError, "src_mask is on meta"),
+        (
+            {"src_key_padding_mask": torch.zeros(3, 2)},
+            ValueError,
+            r"src_key_padding_mask must have shape \(batch, patterns\)=\(2, 3\)",
+        ),
+        ({"is_causal": 1}, TypeError, "is_causal must be True or False"),
+    ):
+        with pytest.raises(error, match=message):
+            layer(**{"src": x, **given})
+    assert layer(x[0] if batch_first else x[:, 0], None, torch.zeros(3).bool()).shape == (3, 4)
+
+
+def test_encoder_stays_one_graph():
+    layer = QuantumHopfieldEncoderLayer(4, 2, 8, dropout=0.0)
+    x, mask = torch.linspace(-1.0, 1.0, 24).view(2, 3, 4), torch.ones(3, 3).bool().triu(1)
+    whole = torch.compile(layer, backend="eager", fullgraph=True)
+    torch.testing.assert_close(whole(x, mask), layer(x, mask))
+
+
+def test_context_refuses_a_mask_elsewhere():
+    mask = torch.zeros(2, 3, dtype=torch.bool, device="meta")
+    with pytest.raises(ValueError, match="key_padding_mask is on meta and tokens on cpu"):
+        MemoryContext(4, 3)(_sequences(), mask)
+
+
+def test_energy_of_double_states():
+    network = QuantumHopfieldNetwork(4)
+    state = torch.linspace(-1.0, 1.0, 12).view(3, 4)
+    found = network.energy(state.double())
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found.float(), network.energy(state))
+
+
 @pytest.mark.fault("num_head=4 was answered by Execution.__init__()", kind=KIND)
 @pytest.mark.parametrize(
     ("make", "message"),

@@ -448,7 +448,7 @@ def test_given_keys_that_no_qubit_holds(keys, value, message):
             (x(2, 3, 4),),
             {"src_mask": torch.zeros(2, 2)},
             ValueError,
-            "attn_mask must have shape (length, patterns)=(3, 3)",
+            "src_mask must have shape (length, patterns)=(3, 3)",
         ),
     ],
 )
