@@ -23,7 +23,7 @@ claims: $(STAMP)
 	$(BIN)/python -m benchmarks.claims $(ARGS)
 
 tutorials: $(STAMP)
-	$(BIN)/python -m pytest --nbmake tutorials $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --nbmake tutorials $(ARGS)
 
 lint: $(STAMP) .typing
 	$(BIN)/ruff check .
