@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections import defaultdict
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -33,6 +35,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers("fault"):
             (what,) = mark.args
             item.user_properties.append(("fault", (mark.kwargs["kind"], what)))
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Signals end a process, and its children, even where the tests were started without them.
+
+    ``nohup`` ignores SIGHUP, and shells ignore SIGINT in what they start in the background.
+    """
+    before = {}
+    for name, handler in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            before[number] = signal.signal(number, handler)
+    yield
+    for number in before:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

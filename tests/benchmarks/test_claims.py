@@ -17,6 +17,8 @@ from benchmarks.claims.record import exactly, mean, share
 from benchmarks.claims.store import COLUMNS, Store
 from benchmarks.common import environment
 
+pytestmark = pytest.mark.usefixtures("heard")
+
 QUICK = (
     "capacity.projection",
     "costs.gates.*",

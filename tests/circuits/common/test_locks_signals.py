@@ -25,21 +25,18 @@ ENDED = pytest.mark.fault(
 )
 
 
-@pytest.fixture(autouse=True)
-def heard():
-    """A process that was started by nohup ignores SIGHUP, and so would its children."""
-    before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for each, handler in before.items():
-        signal.signal(each, handler)
+pytestmark = pytest.mark.usefixtures("heard")
 
 
 def test_a_signal_that_is_ignored_stays_ignored():
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with ending_by_signal():
-        os.kill(os.getpid(), signal.SIGHUP)
-        time.sleep(0.05)
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ending_by_signal():
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.05)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @TWO

@@ -27,6 +27,8 @@ from qhopfield.hybrid.training import compare_curves, train
 from qhopfield.hybrid.training.checkpoints import SafeCheckpoints, load_checkpoint
 from qhopfield.hybrid.training.data import Batches
 
+pytestmark = pytest.mark.usefixtures("heard")
+
 TASK = LongRangeRecall(
     distance=4,
     width=16,
