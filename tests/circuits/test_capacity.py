@@ -731,7 +731,7 @@ def test_bad_specs(arguments, error, message):
         ({"exact": 1, "method": NeuronDynamics()}, TypeError, "exact must be True or False"),
         ({"shots": 0}, ValueError, "shots must be >= 1"),
         ({"seed": None}, TypeError, "seed must be an integer"),
-        ({"seed": -1}, ValueError, "seed must be between 0 and"),
+        ({"seed": -1}, ValueError, "seed must be >= 0"),
         ({"workers": 0}, ValueError, "workers must be >= 1"),
         ({"workers": 2, "make_model": Fixed()}, ValueError, "make_model that can be sent to"),
         ({"workers": 2, "client": "tcp://a:1"}, ValueError, "Give either workers="),

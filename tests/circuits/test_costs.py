@@ -40,9 +40,10 @@ from qhopfield.circuits.patterns import random_patterns
 
 STORED = [[1, 1, 1, 1, -1, -1], [1, -1, 1, -1, 1, -1]]
 PROBE = [1, 1, 1, 1, -1, 1]
-PART = [1, 1, 1, 0, 0, 0]
+PART = [1, 1, -1, 0, 0, 0]
 HOPFIELD = Hopfield.store(STORED)
 DENSE = DenseAssociativeMemory(STORED)
+WIDE = DenseAssociativeMemory(random_patterns(3, 30, seed=0), separation=Exponential(0.1))
 STEEP = DenseAssociativeMemory(STORED, separation=Exponential(0.5))
 MODERN = ModernHopfield(STORED)
 MANY = 10**12
@@ -56,7 +57,7 @@ REFUSED = {
     "shots of blocks": (lambda: recall(HOPFIELD, PROBE, BlockDynamics(2), shots=MANY), "shots"),
     "shots of votes": (lambda: recall(DENSE, PROBE, DenseVote(), shots=MANY), "shots"),
     "shots of votes by law": (
-        lambda: recall(STEEP, PROBE, DenseVote(synchronous=True), shots=MANY, exact=True),
+        lambda: recall(WIDE, [1] * 30, DenseVote(synchronous=True), shots=MANY, exact=True),
         "shots",
     ),
     "shots of a filter": (lambda: recall(MODERN, PROBE, shots=MANY), "shots"),

@@ -321,6 +321,7 @@ def test_a_picture_that_promises_too_much(tmp_path):
             load_patterns(path)
 
 
+@pytest.mark.filterwarnings("ignore:.*lost all contrast")
 @IN_ONE_FOLDER
 @given(st.data())
 def test_damaged_bytes_are_a_value_error_or_patterns(tmp_path, data):
