@@ -165,7 +165,8 @@ def test_capacity(tmp_path, options):
         (["--method", "amplified", "--rounds", "few"], "'auto' or 'unknown'; got 'few'"),
         (["--method", "amplified", "--rounds", "99"], "overshoot"),
         (["--method", "softmax", "--readout", ".1"], "--readout is for methods that run circuits"),
-        (MODERN, "NeuronDynamics needs a Hopfield or DenseAssociativeMemory"),
+        ([*MODERN, "--neuron", "threshold"], "a ModernHopfield has neither"),
+        ([*MODERN, "--register", "coherent"], "got ModernHopfield"),
         (["--model", "modern", "--power", "3"], "--power is for --model dense"),
     ],
 )
