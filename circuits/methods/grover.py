@@ -154,7 +154,7 @@ class VenturaMartinez(_Completion):
 
     Source: Ventura and Martinez 2000, Information Sciences 124, 273, arXiv:quant-ph/9807053.
 
-    >>> from qhopfield.circuits import Hopfield
+    >>> from qhopfield.circuits import Hopfield, VenturaMartinez
     >>> strings = ["0000", "0011", "0110", "1001", "1100", "1111"]
     >>> memory = Hopfield.store([[1 - 2 * int(bit) for bit in each] for each in strings])
     >>> law = VenturaMartinez(rounds=1).law(memory, [1, -1, -1, 1])

@@ -87,7 +87,7 @@ def test_outputs_within_their_standard_error(path, keys, small, draw, chance):
             found = layer(x, stored)
     deviations = chance.normal(found, law, _output_errors(layer, x, stored, shots))
     assert abs(deviations).max() < 4.0
-    # Errors are neither smaller nor greater than said: of the 64 outputs the 16 rows are independent.
+    # Errors are neither smaller nor greater than said; of the 64 outputs 16 rows are independent.
     low, high = chi2.ppf([1e-6, 1.0 - 1e-6], 16) / 16
     assert low < (deviations**2).mean() < high
 
