@@ -715,8 +715,7 @@ def test_both_sides_of_18_qubits_and_of_dense_loading(method, num_neurons, stats
     probe = random_patterns(1, num_neurons, seed=3)[0].astype(float)
     if isinstance(method, (GroverCompletion, VenturaMartinez)):
         probe[2:] = 0.0
-    # A run for every number of rounds that a shot may need takes its time.
-    shots = 60 if getattr(method, "rounds", None) == "unknown" else 400
+    shots = 400
     found = recall(model, probe, method, shots=shots, seed=19)
     law = method.law(model, probe)
     if isinstance(method, AtomizedMemory):

@@ -307,7 +307,7 @@ def test_random_answers_are_found_out(memory, probes):
 
 def test_the_margin_forgives(memory, probes):
     """Known noise moves every acceptance: without a margin all are rejected, with one none."""
-    noisy = {"shots": 2000, "seed": 1, "noise_model": make_noise(two_qubit=0.01, readout=0.03)}
+    noisy = {"shots": 4000, "seed": 1, "noise_model": make_noise(two_qubit=0.01, readout=0.03)}
     tests = {"method": WHOLES["trugenberger"], "shards": 2, "detect": 1e-6}
     with pytest.raises(RuntimeError, match="rejected"):
         recall(memory, probes, AtomizedMemory(**tests), **noisy)
