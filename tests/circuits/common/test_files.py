@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from qhopfield.circuits.common import files
 from qhopfield.circuits.common.files import check_writable, is_standard_output, whole_file
 
 KIND = "an output replaces something else than a file's content"
@@ -39,9 +40,11 @@ def test_a_file_keeps_its_mode(tmp_path, mode):
 
 
 @pytest.mark.fault("a file of mode 0600 became 0644", kind=KIND)
-def test_the_successor_of_a_private_file_is_private_from_the_start(tmp_path):
+def test_the_successor_of_a_private_file_is_private_from_the_start(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.touch(mode=0o600)
+    # The moment before it gets the rights of the file that it replaces.
+    monkeypatch.setattr(files, "_keep_rights", lambda *_: None)
     with whole_file(path) as file:
         (other,) = set(tmp_path.iterdir()) - {path}
         assert stat.S_IMODE(other.stat().st_mode) == 0o600
